@@ -1,0 +1,196 @@
+package audit
+
+import (
+	"bufio"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"sync"
+	"time"
+)
+
+// chunkSize is how much memory a batch takes at a time.
+const chunkSize = 256 << 10
+
+var chunkPool = sync.Pool{New: func() any { c := make([]byte, 0, chunkSize); return &c }}
+
+// Batch holds the events of one blob, in the order of its records. It keeps them in memory up to a limit and in a
+// temporary file above it. One goroutine at a time may use it.
+type Batch struct {
+	Stream  Stream
+	Blob    Blob
+	Headers []Header  // shared by all events
+	Oldest  time.Time // CreationTime of the oldest record that has one
+	Newest  time.Time // and of the newest
+
+	limit  int64
+	spill  func() (*os.File, error)
+	count  int
+	size   int64
+	chunks []*[]byte // each event stands in one chunk as a whole
+	file   *os.File
+	out    *bufio.Writer
+	frame  []byte
+}
+
+// NewBatch returns an empty batch of a blob. Up to limit bytes stay in memory; for more, spill supplies an empty file
+// that the batch closes when it is released.
+func NewBatch(stream Stream, blob Blob, limit int64, spill func() (*os.File, error)) *Batch {
+	return &Batch{Stream: stream, Blob: blob, limit: limit, spill: spill}
+}
+
+// Len returns the number of events.
+func (b *Batch) Len() int { return b.count }
+
+// Size returns the bytes that the events take, keys and headers included.
+func (b *Batch) Size() int64 { return b.size }
+
+// Spilled reports whether the events stand in a temporary file.
+func (b *Batch) Spilled() bool { return b.file != nil }
+
+// Append copies an event to the end of the batch.
+func (b *Batch) Append(e Event) error {
+	b.frame = appendFrame(b.frame[:0], e)
+	var prefix [binary.MaxVarintLen64]byte
+	length := len(b.frame) + len(e.Value)
+	head := binary.PutUvarint(prefix[:], uint64(length))
+	need := int64(head + length)
+	if b.file == nil && b.size+need > b.limit {
+		if err := b.toFile(); err != nil {
+			return err
+		}
+	}
+	b.count++
+	b.size += need
+	if b.file != nil {
+		return b.write(prefix[:head], b.frame, e.Value)
+	}
+	chunk := b.room(int(need))
+	*chunk = append(*chunk, prefix[:head]...)
+	*chunk = append(*chunk, b.frame...)
+	*chunk = append(*chunk, e.Value...)
+	return nil
+}
+
+// room returns a chunk with n bytes to spare.
+func (b *Batch) room(n int) *[]byte {
+	if len(b.chunks) > 0 {
+		if last := b.chunks[len(b.chunks)-1]; cap(*last)-len(*last) >= n {
+			return last
+		}
+	}
+	var chunk *[]byte
+	if n > chunkSize {
+		big := make([]byte, 0, n)
+		chunk = &big
+	} else {
+		chunk = chunkPool.Get().(*[]byte)
+		*chunk = (*chunk)[:0]
+	}
+	b.chunks = append(b.chunks, chunk)
+	return chunk
+}
+
+func (b *Batch) toFile() error {
+	file, err := b.spill()
+	if err != nil {
+		return err
+	}
+	b.file, b.out = file, bufio.NewWriterSize(file, 64<<10)
+	for _, c := range b.chunks {
+		if err := b.write(*c); err != nil {
+			return err
+		}
+	}
+	b.freeChunks()
+	return nil
+}
+
+func (b *Batch) write(parts ...[]byte) error {
+	for _, p := range parts {
+		if _, err := b.out.Write(p); err != nil {
+			return spoolFault(err)
+		}
+	}
+	return nil
+}
+
+// Seal ends appending. It must be called before Events.
+func (b *Batch) Seal() error {
+	if b.out == nil {
+		return nil
+	}
+	if err := b.out.Flush(); err != nil {
+		return spoolFault(err)
+	}
+	b.out = nil
+	return nil
+}
+
+func spoolFault(err error) error {
+	return &Fault{
+		Cause: CauseSpool, Scope: OfStream, Err: fmt.Errorf("write temporary file: %w", err),
+		Hint: "make room in the directory that source.spool names",
+	}
+}
+
+// Events yields the events from the first to the last, as often as it is called. An event's slices are valid until
+// the next one.
+func (b *Batch) Events() iter.Seq2[Event, error] {
+	if b.file != nil {
+		return b.fromFile()
+	}
+	return func(yield func(Event, error) bool) {
+		var p frameParser
+		for _, c := range b.chunks {
+			for rest := *c; len(rest) > 0; {
+				length, head := binary.Uvarint(rest)
+				rest = rest[head:]
+				e, err := p.parse(rest[:length])
+				rest = rest[length:]
+				if !yield(e, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (b *Batch) fromFile() iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		var p frameParser
+		var buf []byte
+		in := bufio.NewReaderSize(io.NewSectionReader(b.file, 0, b.size), 64<<10)
+		for range b.count {
+			e, err := p.read(in, &buf)
+			if !yield(e, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Release gives memory and file back. The batch must not be used afterwards.
+func (b *Batch) Release() error {
+	b.freeChunks()
+	if b.file == nil {
+		return nil
+	}
+	file := b.file
+	b.file, b.out = nil, nil
+	if err := file.Close(); err != nil {
+		return fmt.Errorf("close temporary file: %w", err)
+	}
+	return nil
+}
+
+func (b *Batch) freeChunks() {
+	for _, c := range b.chunks {
+		if cap(*c) == chunkSize {
+			chunkPool.Put(c)
+		}
+	}
+	b.chunks = nil
+}

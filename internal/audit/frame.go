@@ -1,0 +1,105 @@
+package audit
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+)
+
+var errFrame = errors.New("read prepared event: damaged frame")
+
+// appendFrame writes everything of an event but its value, which follows it to the end of the frame: topic, key
+// (length + 1, so that 0 is no key) and headers.
+func appendFrame(dst []byte, e Event) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(e.Topic)))
+	dst = append(dst, e.Topic...)
+	if e.Key == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = binary.AppendUvarint(dst, uint64(len(e.Key))+1)
+		dst = append(dst, e.Key...)
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(e.Headers)))
+	for _, h := range e.Headers {
+		dst = binary.AppendUvarint(dst, uint64(len(h.Name)))
+		dst = append(dst, h.Name...)
+		dst = binary.AppendUvarint(dst, uint64(len(h.Value)))
+		dst = append(dst, h.Value...)
+	}
+	return dst
+}
+
+// frameParser takes frames apart. Its events alias the frame and the parser's own header slice.
+type frameParser struct {
+	headers []Header
+	names   map[string]string // topics and header names are few: each is allocated once
+	rest    []byte
+	failed  bool
+}
+
+func (p *frameParser) read(in *bufio.Reader, buf *[]byte) (Event, error) {
+	length, err := binary.ReadUvarint(in)
+	if err != nil {
+		return Event{}, fmt.Errorf("read temporary file: %w", err)
+	}
+	*buf = slices.Grow((*buf)[:0], int(length))[:length]
+	if _, err := io.ReadFull(in, *buf); err != nil {
+		return Event{}, fmt.Errorf("read temporary file: %w", err)
+	}
+	return p.parse(*buf)
+}
+
+func (p *frameParser) parse(frame []byte) (Event, error) {
+	p.rest, p.failed, p.headers = frame, false, p.headers[:0]
+	e := Event{Topic: p.intern(p.take(p.uvarint()))}
+	if n := p.uvarint(); n > 0 {
+		e.Key = p.take(n - 1)
+	}
+	for range p.uvarint() {
+		if p.failed {
+			break
+		}
+		name := p.intern(p.take(p.uvarint()))
+		p.headers = append(p.headers, Header{Name: name, Value: p.take(p.uvarint())})
+	}
+	if p.failed {
+		return Event{}, errFrame
+	}
+	e.Headers, e.Value = p.headers, p.rest
+	return e, nil
+}
+
+func (p *frameParser) uvarint() uint64 {
+	v, n := binary.Uvarint(p.rest)
+	if n <= 0 {
+		p.failed = true
+		return 0
+	}
+	p.rest = p.rest[n:]
+	return v
+}
+
+func (p *frameParser) take(n uint64) []byte {
+	if n > uint64(len(p.rest)) {
+		p.failed = true
+		return nil
+	}
+	out := p.rest[:n:n]
+	p.rest = p.rest[n:]
+	return out
+}
+
+func (p *frameParser) intern(b []byte) string {
+	if s, ok := p.names[string(b)]; ok {
+		return s
+	}
+	if p.names == nil {
+		p.names = map[string]string{}
+	}
+	s := string(b)
+	p.names[s] = s
+	return s
+}

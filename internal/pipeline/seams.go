@@ -1,0 +1,111 @@
+// Package pipeline moves the records of one stream from a source to a sink, exactly as far as the checkpoint allows.
+package pipeline
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"o365-kafka-connector/internal/audit"
+)
+
+// Source reads the Management Activity API for one tenant.
+//
+// Every error that comes from the API or the network is an *audit.Fault. The source itself waits only for its own
+// request budget: when and whether to try again is the pipeline's decision. Calls may be concurrent.
+type Source interface {
+	// List yields the blobs whose contentCreated lies in the window, page by page, in no particular order and
+	// possibly more than once. Ending without an error means that every page was read. A yielded error does not end
+	// the listing: to go on pulling is to try the same page again; to stop pulling is to give up. After a fault with
+	// cause CausePage, CauseTooSlow or CauseWindow the window must be listed anew, and List ends by itself.
+	List(ctx context.Context, s audit.Stream, w audit.Window) iter.Seq2[audit.Blob, error]
+
+	// Fetch asks for a blob and returns once the answer's header is there. The caller closes the content.
+	Fetch(ctx context.Context, s audit.Stream, b audit.Blob) (Content, error)
+
+	// Subscribed reports whether the stream's subscription is enabled at Microsoft.
+	Subscribed(ctx context.Context, s audit.Stream) (bool, error)
+
+	// Subscribe starts the stream's subscription. "Already enabled" is success.
+	Subscribe(ctx context.Context, s audit.Stream) error
+
+	// Now is the service's clock, as far as the last answers' Date headers tell; the local clock before the first.
+	Now() time.Time
+}
+
+// Content is the body of a blob on its way in.
+type Content interface {
+	// Size is the number of bytes to come, -1 if the answer does not tell.
+	Size() int64
+	// Records yields the records in the order of the blob. Ending without an error means that the blob arrived
+	// complete and well formed; an error ends it, and what was yielded before must not be published. Time in which
+	// the caller does not pull does not count towards any deadline.
+	Records() iter.Seq2[audit.Record, error]
+	Close() error
+}
+
+// Transform filters and normalizes the records of one stream. One goroutine at a time may use it.
+type Transform interface {
+	// Headers returns the headers that all events of the blob share.
+	Headers(b audit.Blob) []audit.Header
+	// Event turns a record into an event; false means that a filter dropped it. The event's slices are valid until
+	// the next call, and no longer than the record's.
+	Event(b audit.Blob, r *audit.Record) (audit.Event, bool, error)
+	// Growth tells how many bytes of event a byte of record becomes, on average.
+	Growth() float64
+}
+
+// Sink opens publishers.
+type Sink interface {
+	// Open returns the publisher of a stream. Nil means that it may publish at once.
+	Open(ctx context.Context, s audit.Stream) (Publisher, error)
+}
+
+// Publisher publishes for one stream. One goroutine at a time may use it.
+type Publisher interface {
+	// Publish makes the events and dead letters of a commit durable, all of them: nil is the acknowledgement of all
+	// replicas. It tries again by itself, reporting each failure through the hook given to the sink, until the
+	// context ends; after an error nobody knows what was written, and the same commit may be published again.
+	// A message that the sink refuses for good becomes a dead letter, told in the receipt.
+	Publish(ctx context.Context, c Commit) (Receipt, error)
+	Close() error
+}
+
+// Commit is what a publisher publishes in one go.
+type Commit struct {
+	Batches     []*audit.Batch
+	DeadLetters []audit.DeadLetter
+	Status      []audit.StatusMessage
+	Entry       audit.Entry // the change of the checkpoint that follows
+}
+
+// Receipt tells what became of a commit.
+type Receipt struct {
+	Position int64              // of the journal after the commit's entry; -1 without a journal
+	Refused  []audit.DeadLetter // records that the sink refused and dead-lettered
+}
+
+// Checkpointer remembers streams.
+type Checkpointer interface {
+	// Acquire takes a stream: the epoch that it raises is the handle's. Nil means that all former handles are fenced.
+	Acquire(ctx context.Context, s audit.Stream) (Handle, error)
+}
+
+// Handle reads and changes the checkpoint of one stream, as long as its epoch is the newest. Any call may answer
+// audit.ErrFenced (somebody else took the stream) or audit.ErrLost (what is stored is not what the caller
+// stands at), which end the run. Every other error is passing: the call may be repeated with the same arguments,
+// also when the first one took effect. Calls may be concurrent.
+type Handle interface {
+	// Load returns what is remembered; false if there is nothing or nothing usable.
+	Load(ctx context.Context) (audit.Checkpoint, bool, error)
+	// Reset forgets everything but the epoch and starts at N = 0 with this first start and progress.
+	Reset(ctx context.Context, c audit.Checkpoint) error
+	// Unseen returns those of the hashes that are not in the ledger, in the same order, if the checkpoint stands at n.
+	Unseen(ctx context.Context, n int64, hashes []audit.Hash) ([]audit.Hash, error)
+	// Apply stores an entry whose N is one more than the stored one; an entry with the stored N is taken as applied.
+	Apply(ctx context.Context, e audit.Entry, position int64) error
+	// Advance stores the progress; it never moves the watermark back.
+	Advance(ctx context.Context, p audit.Progress) error
+	// Release gives the stream up: nothing is written after it.
+	Release(ctx context.Context) error
+}

@@ -1,0 +1,30 @@
+// Package secret keeps passwords, keys and tokens out of logs, errors and dumps.
+package secret
+
+import "log/slog"
+
+// mask stands for a secret wherever one would be printed.
+const mask = "***"
+
+// String is a text that prints as "***". Reveal is the only way to its value.
+type String string
+
+// Reveal returns the secret itself, for the one place that has to send it.
+func (s String) Reveal() string { return string(s) }
+
+// String returns the mask, or nothing for an empty secret.
+func (s String) String() string {
+	if s == "" {
+		return ""
+	}
+	return mask
+}
+
+// GoString masks %#v.
+func (s String) GoString() string { return s.String() }
+
+// LogValue masks the secret in slog.
+func (s String) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// MarshalText masks the secret in JSON, YAML and everything else that encodes text.
+func (s String) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
