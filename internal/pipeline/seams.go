@@ -67,22 +67,8 @@ type Publisher interface {
 	// replicas. It tries again by itself, reporting each failure through the hook given to the sink, until the
 	// context ends; after an error nobody knows what was written, and the same commit may be published again.
 	// A message that the sink refuses for good becomes a dead letter, told in the receipt.
-	Publish(ctx context.Context, c Commit) (Receipt, error)
+	Publish(ctx context.Context, c audit.Commit) (audit.Receipt, error)
 	Close() error
-}
-
-// Commit is what a publisher publishes in one go.
-type Commit struct {
-	Batches     []*audit.Batch
-	DeadLetters []audit.DeadLetter
-	Status      []audit.StatusMessage
-	Entry       audit.Entry // the change of the checkpoint that follows
-}
-
-// Receipt tells what became of a commit.
-type Receipt struct {
-	Position int64              // of the journal after the commit's entry; -1 without a journal
-	Refused  []audit.DeadLetter // records that the sink refused and dead-lettered
 }
 
 // Checkpointer remembers streams.
