@@ -6,15 +6,21 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"os"
 	"sync"
 	"time"
 )
 
 // chunkSize is how much memory a batch takes at a time.
-const chunkSize = 256 << 10
+const chunkSize = 64 << 10
 
 var chunkPool = sync.Pool{New: func() any { c := make([]byte, 0, chunkSize); return &c }}
+
+// File is where a batch puts what does not fit in memory.
+type File interface {
+	io.Writer
+	io.ReaderAt
+	io.Closer
+}
 
 // Batch holds the events of one blob, in the order of its records. It keeps them in memory up to a limit and in a
 // temporary file above it. One goroutine at a time may use it.
@@ -26,18 +32,18 @@ type Batch struct {
 	Newest  time.Time // and of the newest
 
 	limit  int64
-	spill  func() (*os.File, error)
+	spill  func() (File, error)
 	count  int
 	size   int64
 	chunks []*[]byte // each event stands in one chunk as a whole
-	file   *os.File
+	file   File
 	out    *bufio.Writer
 	frame  []byte
 }
 
 // NewBatch returns an empty batch of a blob. Up to limit bytes stay in memory; for more, spill supplies an empty file
 // that the batch closes when it is released.
-func NewBatch(stream Stream, blob Blob, limit int64, spill func() (*os.File, error)) *Batch {
+func NewBatch(stream Stream, blob Blob, limit int64, spill func() (File, error)) *Batch {
 	return &Batch{Stream: stream, Blob: blob, limit: limit, spill: spill}
 }
 
@@ -111,7 +117,7 @@ func (b *Batch) toFile() error {
 func (b *Batch) write(parts ...[]byte) error {
 	for _, p := range parts {
 		if _, err := b.out.Write(p); err != nil {
-			return spoolFault(err)
+			return AsFault(fmt.Errorf("write temporary file: %w", err), CauseSpool)
 		}
 	}
 	return nil
@@ -123,17 +129,10 @@ func (b *Batch) Seal() error {
 		return nil
 	}
 	if err := b.out.Flush(); err != nil {
-		return spoolFault(err)
+		return AsFault(fmt.Errorf("write temporary file: %w", err), CauseSpool)
 	}
 	b.out = nil
 	return nil
-}
-
-func spoolFault(err error) error {
-	return &Fault{
-		Cause: CauseSpool, Scope: OfStream, Err: fmt.Errorf("write temporary file: %w", err),
-		Hint: "make room in the directory that source.spool names",
-	}
 }
 
 // Events yields the events from the first to the last, as often as it is called. An event's slices are valid until
