@@ -1,0 +1,103 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
+	"github.com/segmentio/kafka-go/protocol/metadata"
+)
+
+// metadataOverride keeps the transport from answering out of its cache, which is up to six seconds old and silent
+// about topics that exist but are not ours to see.
+const metadataOverride protocol.OverrideTypeKey = 101
+
+func init() {
+	protocol.RegisterOverride(&freshRequest{}, &metadata.Response{}, metadataOverride)
+}
+
+// freshRequest is a Metadata request, which never lets the broker create a topic.
+type freshRequest struct {
+	TopicNames                         []string `kafka:"min=v0,max=v8,nullable"`
+	AllowAutoTopicCreation             bool     `kafka:"min=v4,max=v8"`
+	IncludeClusterAuthorizedOperations bool     `kafka:"min=v8,max=v8"`
+	IncludeTopicAuthorizedOperations   bool     `kafka:"min=v8,max=v8"`
+}
+
+// ApiKey is Kafka's number of the request.
+func (r *freshRequest) ApiKey() protocol.ApiKey { return protocol.Metadata }
+
+// TypeKey tells our request from kafka-go's own.
+func (r *freshRequest) TypeKey() protocol.OverrideTypeKey { return metadataOverride }
+
+// Cluster is what a broker tells about the cluster.
+type Cluster struct {
+	ID     string
+	Topics map[string]Topic // those asked for
+}
+
+// Topic is what a broker tells about a topic.
+type Topic struct {
+	Name       string
+	Partitions []Partition // by number, from 0
+	Err        error       // a kafka.Error: unknown, denied; nil if the topic can be used
+}
+
+// Partition is what a broker tells about a partition.
+type Partition struct {
+	Leader   int32 // a broker's id; -1 while there is none
+	Replicas int
+}
+
+// Describe asks a broker, and never a cache, about the cluster and the topics named. A topic that is missing or
+// denied is told in its Err.
+func (c *Conn) Describe(ctx context.Context, topics ...string) (Cluster, error) {
+	if topics == nil {
+		topics = []string{}
+	}
+	m, err := c.Transport.RoundTrip(ctx, c.Addr, &freshRequest{TopicNames: topics})
+	if err != nil {
+		return Cluster{}, fmt.Errorf("ask for metadata: %w", err)
+	}
+	res, ok := m.(*metadata.Response)
+	if !ok {
+		return Cluster{}, errors.New("ask for metadata: the broker gave no answer")
+	}
+	out := Cluster{ID: res.ClusterID, Topics: make(map[string]Topic, len(res.Topics))}
+	for _, t := range res.Topics {
+		out.Topics[t.Name] = topicOf(t)
+	}
+	for _, name := range topics {
+		if _, ok := out.Topics[name]; !ok {
+			out.Topics[name] = Topic{Name: name, Err: kafka.UnknownTopicOrPartition}
+		}
+	}
+	return out, nil
+}
+
+func topicOf(t metadata.ResponseTopic) Topic {
+	topic := Topic{Name: t.Name}
+	if t.ErrorCode != 0 {
+		topic.Err = kafka.Error(t.ErrorCode)
+		return topic
+	}
+	topic.Partitions = make([]Partition, len(t.Partitions))
+	for i := range topic.Partitions {
+		topic.Partitions[i].Leader = -1
+	}
+	for _, p := range t.Partitions {
+		if p.PartitionIndex >= 0 && int(p.PartitionIndex) < len(topic.Partitions) {
+			topic.Partitions[p.PartitionIndex] = Partition{Leader: p.LeaderID, Replicas: len(p.ReplicaNodes)}
+		}
+	}
+	return topic
+}
+
+// ClusterID returns the cluster's id, the same for all its brokers for all time. It is the cheapest question that
+// proves that address, TLS and SASL are right.
+func (c *Conn) ClusterID(ctx context.Context) (string, error) {
+	cluster, err := c.Describe(ctx)
+	return cluster.ID, err
+}
