@@ -1,0 +1,105 @@
+package transform
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// The output formats of this version.
+const (
+	// FormatIncident wraps the record as Cortex XSOAR's Microsoft Management Activity integration does.
+	FormatIncident = "incident"
+	// FormatRaw is the record byte for byte.
+	FormatRaw = "raw"
+)
+
+// Match names records by three properties. Names are compared without regard to letter case and to spaces around them.
+type Match struct {
+	RecordTypes List `yaml:"record_types"` // numbers or Microsoft's names
+	Workloads   List `yaml:"workloads"`
+	Operations  List `yaml:"operations"`
+}
+
+// FilterConfig is the section filter: what is published. A record must match every list that is not empty, in one
+// entry each, and nothing of Not.
+type FilterConfig struct {
+	Match `yaml:",inline"`
+	Not   Match `yaml:"not"`
+}
+
+// SetDefaults leaves the filter empty: everything is published.
+func (c *FilterConfig) SetDefaults() {}
+
+// Validate reports blank entries and record types that nobody knows.
+func (c FilterConfig) Validate() error {
+	_, err := NewFilter(c)
+	return err
+}
+
+// OutputConfig is the section output: what an event looks like.
+type OutputConfig struct {
+	Format       string `yaml:"format"`
+	IncidentType string `yaml:"incident_type"` // value of the incident's type; empty: no type
+}
+
+// SetDefaults chooses incidents without a type.
+func (c *OutputConfig) SetDefaults() { c.Format = FormatIncident }
+
+// Validate reports a format that does not exist.
+func (c OutputConfig) Validate() error {
+	switch c.Format {
+	case FormatIncident, FormatRaw:
+		return nil
+	case "ecs", "ocsf":
+		return fmt.Errorf("format: %q does not exist in this version: use %s or %s", c.Format, FormatIncident, FormatRaw)
+	default:
+		return fmt.Errorf("format: %q is unknown: use %s or %s", c.Format, FormatIncident, FormatRaw)
+	}
+}
+
+// DedupeConfig is the section dedupe: what happens to a record that Microsoft delivers in several blobs.
+type DedupeConfig struct {
+	Records string `yaml:"records"`
+}
+
+// SetDefaults passes duplicates on.
+func (c *DedupeConfig) SetDefaults() { c.Records = "off" }
+
+// Validate reports what this version cannot do.
+func (c DedupeConfig) Validate() error {
+	switch c.Records {
+	case "off":
+		return nil
+	case "drop":
+		return errors.New(`records: "drop" does not exist in this version: use "off"`)
+	default:
+		return fmt.Errorf(`records: %q is unknown: use "off"`, c.Records)
+	}
+}
+
+// RedactConfig is the section redact: what is taken out of records.
+type RedactConfig struct {
+	Fields List   `yaml:"fields"`
+	DLP    string `yaml:"dlp"`
+}
+
+// SetDefaults takes nothing out.
+func (c *RedactConfig) SetDefaults() { c.DLP = "keep" }
+
+// Validate reports what this version cannot do.
+func (c RedactConfig) Validate() error {
+	var errs []error
+	if len(c.Fields) > 0 {
+		errs = append(errs, fmt.Errorf("fields: redaction does not exist in this version: leave the list empty (%s)",
+			strings.Join(c.Fields, ", ")))
+	}
+	switch c.DLP {
+	case "keep":
+	case "hash", "remove":
+		errs = append(errs, fmt.Errorf("dlp: %q does not exist in this version: use keep", c.DLP))
+	default:
+		errs = append(errs, fmt.Errorf("dlp: %q is unknown: use keep", c.DLP))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,148 @@
+package transform
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// The record types of Microsoft's table AuditLogRecordType, and a few that it no longer lists: number, tab, name. The
+// table grows without notice, so a number that it lacks is no error.
+// https://learn.microsoft.com/office/office-365-management-api/office-365-management-activity-api-schema#auditlogrecordtype
+//
+//go:embed record-types.tsv
+var recordTypeTSV string
+
+type recordTypeTable struct {
+	names   map[int]string
+	numbers map[string]int // by name in lower case
+}
+
+var recordTypes = sync.OnceValue(func() recordTypeTable {
+	t := recordTypeTable{names: map[int]string{}, numbers: map[string]int{}}
+	for line := range strings.Lines(recordTypeTSV) {
+		number, name, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		n, err := strconv.Atoi(number)
+		if err != nil {
+			continue // the heading
+		}
+		t.names[n] = name
+		t.numbers[strings.ToLower(name)] = n
+	}
+	return t
+})
+
+// RecordTypeName returns Microsoft's name of a record type.
+func RecordTypeName(number int) (string, bool) {
+	name, ok := recordTypes().names[number]
+	return name, ok
+}
+
+// RecordTypeNumber returns the number of a record type's name, in any letter case.
+func RecordTypeNumber(name string) (int, bool) {
+	n, ok := recordTypes().numbers[strings.ToLower(strings.TrimSpace(name))]
+	return n, ok
+}
+
+// ParseRecordType reads a record type written as a number or as Microsoft's name. Every number that is not negative
+// is taken, since the table grows.
+func ParseRecordType(s string) (int, error) {
+	s = strings.TrimSpace(s)
+	if s == "" {
+		return 0, errors.New("is empty: write a record type's number or name, or leave the entry out")
+	}
+	if n, err := strconv.ParseInt(s, 10, 32); err == nil {
+		if n < 0 {
+			return 0, fmt.Errorf("%q is no record type: numbers start at 0", s)
+		}
+		return int(n), nil
+	}
+	if n, ok := RecordTypeNumber(s); ok {
+		return n, nil
+	}
+	if near := nearRecordTypes(s); len(near) > 0 {
+		return 0, fmt.Errorf("record type %q is unknown: did you mean %s? A number is taken too",
+			s, strings.Join(near, ", "))
+	}
+	return 0, fmt.Errorf("record type %q is unknown: use a name of Microsoft's table AuditLogRecordType, or its number", s)
+}
+
+// nearRecordTypes returns up to three names that s may have been meant to be, the nearest first.
+func nearRecordTypes(s string) []string {
+	type candidate struct {
+		name     string
+		distance int
+	}
+	s = strings.ToLower(s)
+	var found []candidate
+	for lower, number := range recordTypes().numbers {
+		d := distance(s, lower)
+		if d > max(2, len(s)/3) && (len(s) < 4 || !strings.Contains(lower, s)) {
+			continue
+		}
+		found = append(found, candidate{recordTypes().names[number], d})
+	}
+	slices.SortFunc(found, func(a, b candidate) int {
+		if a.distance != b.distance {
+			return a.distance - b.distance
+		}
+		return strings.Compare(a.name, b.name)
+	})
+	var names []string
+	for _, c := range found[:min(3, len(found))] {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// distance counts the insertions, deletions and replacements that turn a into b (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// recordType reads the RecordType of a record: a number, a number in quotes, or a name.
+func recordType(text []byte) (int, bool) {
+	if n, ok := digits(text); ok {
+		return n, true
+	}
+	if len(text) == 0 {
+		return 0, false
+	}
+	n, err := ParseRecordType(string(text))
+	return n, err == nil
+}
+
+// digits reads a decimal number of up to nine digits.
+func digits(text []byte) (int, bool) {
+	if len(text) == 0 || len(text) > 9 {
+		return 0, false
+	}
+	n := 0
+	for _, c := range text {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + int(c-'0')
+	}
+	return n, true
+}
