@@ -10,27 +10,27 @@ import (
 	"github.com/segmentio/kafka-go/protocol/metadata"
 )
 
-// metadataOverride keeps the transport from answering out of its cache, which is up to six seconds old and silent
-// about topics that exist but are not ours to see.
-const metadataOverride protocol.OverrideTypeKey = 101
+// freshRequest goes around the transport's cache of metadata, which is up to six seconds old and silent about topics
+// that exist but are not ours to see: the transport sends the parts of a request that splits as they are.
+type freshRequest struct{ metadata.Request }
 
-func init() {
-	protocol.RegisterOverride(&freshRequest{}, &metadata.Response{}, metadataOverride)
+// Split returns the one Metadata request. It never lets the broker create a topic.
+func (r *freshRequest) Split(protocol.Cluster) ([]protocol.Message, protocol.Merger, error) {
+	return []protocol.Message{&r.Request}, r, nil
 }
 
-// freshRequest is a Metadata request, which never lets the broker create a topic.
-type freshRequest struct {
-	TopicNames                         []string `kafka:"min=v0,max=v8,nullable"`
-	AllowAutoTopicCreation             bool     `kafka:"min=v4,max=v8"`
-	IncludeClusterAuthorizedOperations bool     `kafka:"min=v8,max=v8"`
-	IncludeTopicAuthorizedOperations   bool     `kafka:"min=v8,max=v8"`
+// Merge returns the answer to the one request.
+func (r *freshRequest) Merge(_ []protocol.Message, results []any) (protocol.Message, error) {
+	switch res := results[0].(type) {
+	case *metadata.Response:
+		return &freshResponse{res}, nil
+	case error:
+		return nil, res
+	}
+	return nil, errors.New("the broker gave no answer")
 }
 
-// ApiKey is Kafka's number of the request.
-func (r *freshRequest) ApiKey() protocol.ApiKey { return protocol.Metadata }
-
-// TypeKey tells our request from kafka-go's own.
-func (r *freshRequest) TypeKey() protocol.OverrideTypeKey { return metadataOverride }
+type freshResponse struct{ *metadata.Response }
 
 // Cluster is what a broker tells about the cluster.
 type Cluster struct {
@@ -57,13 +57,13 @@ func (c *Conn) Describe(ctx context.Context, topics ...string) (Cluster, error) 
 	if topics == nil {
 		topics = []string{}
 	}
-	m, err := c.Transport.RoundTrip(ctx, c.Addr, &freshRequest{TopicNames: topics})
+	m, err := c.Transport.RoundTrip(ctx, c.Addr, &freshRequest{metadata.Request{TopicNames: topics}})
 	if err != nil {
 		return Cluster{}, fmt.Errorf("ask for metadata: %w", err)
 	}
-	res, ok := m.(*metadata.Response)
+	res, ok := m.(*freshResponse)
 	if !ok {
-		return Cluster{}, errors.New("ask for metadata: the broker gave no answer")
+		return Cluster{}, fmt.Errorf("ask for metadata: unexpected answer %T", m)
 	}
 	out := Cluster{ID: res.ClusterID, Topics: make(map[string]Topic, len(res.Topics))}
 	for _, t := range res.Topics {
