@@ -1,0 +1,84 @@
+package telemetry
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"o365-kafka-connector/internal/audit"
+)
+
+// Member is one process of the deployment.
+type Member struct {
+	ID      string    `json:"id"`
+	Host    string    `json:"host"`
+	Since   time.Time `json:"since"`
+	Streams []string  `json:"streams"` // keys of the streams that it runs
+}
+
+// Status is what /api/status answers.
+type Status struct {
+	Instance string         `json:"instance"`
+	Version  string         `json:"version"`
+	Members  []Member       `json:"members"`
+	Streams  []StreamStatus `json:"streams"`
+}
+
+// StreamStatus is a stream in /api/status. Times that are not known are null.
+type StreamStatus struct {
+	audit.StreamStatus
+	Since     *time.Time `json:"since"`
+	Watermark *time.Time `json:"watermark"`
+}
+
+// status builds the answer from the streams' present state, sorted by tenant and content type.
+func (s *Server) status() Status {
+	st := Status{Instance: s.opts.Instance, Version: s.opts.Version, Members: []Member{}, Streams: []StreamStatus{}}
+	for _, stream := range sorted(s.opts.Streams()) {
+		if stream.Gaps == nil {
+			stream.Gaps = []audit.GapStatus{}
+		}
+		st.Streams = append(st.Streams, StreamStatus{
+			StreamStatus: stream, Since: known(stream.Since), Watermark: known(stream.Watermark),
+		})
+	}
+	if s.opts.Members != nil {
+		st.Members = append(st.Members, s.opts.Members()...)
+	} else {
+		st.Members = append(st.Members, s.alone(st.Streams))
+	}
+	for i := range st.Members {
+		if st.Members[i].Streams == nil {
+			st.Members[i].Streams = []string{}
+		}
+	}
+	return st
+}
+
+// alone is the only member of a deployment without a group: it runs every stream that is run.
+func (s *Server) alone(streams []StreamStatus) Member {
+	m := Member{ID: s.opts.Instance, Host: s.opts.Host, Since: s.opts.Started}
+	for _, stream := range streams {
+		if stream.State != audit.StateUnowned {
+			m.Streams = append(m.Streams, stream.Tenant+"/"+string(stream.ContentType))
+		}
+	}
+	return m
+}
+
+func sorted(streams []audit.StreamStatus) []audit.StreamStatus {
+	out := slices.Clone(streams)
+	slices.SortStableFunc(out, func(a, b audit.StreamStatus) int {
+		return cmp.Or(cmp.Compare(a.TenantName, b.TenantName), cmp.Compare(a.Tenant, b.Tenant),
+			cmp.Compare(a.ContentType, b.ContentType))
+	})
+	return out
+}
+
+func known(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}

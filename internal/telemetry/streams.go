@@ -1,0 +1,74 @@
+package telemetry
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"o365-kafka-connector/internal/audit"
+)
+
+// streams reads the gauges from the status of the streams whenever they are scraped.
+type streams struct {
+	snapshot func() []audit.StreamStatus
+
+	lastList, lastRecord, hoursToLoss, backlog, pending, owned, unowned *prometheus.Desc
+}
+
+// ObserveStreams adds the gauges of the streams, read from snapshot at each scrape. It may be called once.
+func (m *Metrics) ObserveStreams(snapshot func() []audit.StreamStatus) {
+	m.registry.MustRegister(&streams{
+		snapshot:    snapshot,
+		lastList:    gauge("last_successful_list_timestamp_seconds", "When a listing last succeeded, 0 if never."),
+		lastRecord:  gauge("last_record_timestamp_seconds", "When a record was last published, 0 if never."),
+		hoursToLoss: gauge("hours_to_loss", "Hours until content that was not read yet is gone for good."),
+		backlog:     gauge("backlog_blobs", "Blobs listed and not done yet."),
+		pending:     gauge("pending_blobs", "Blobs that failed and are tried again beside the windows."),
+		owned:       prometheus.NewDesc(namespace+"_owned_streams", "Streams that this process runs.", nil, nil),
+		unowned:     prometheus.NewDesc(namespace+"_streams_unowned", "Streams that no process runs.", nil, nil),
+	})
+}
+
+func gauge(name, help string) *prometheus.Desc {
+	return prometheus.NewDesc(namespace+"_"+name, help, []string{labelTenant, labelContentType}, nil)
+}
+
+// Describe lists the gauges.
+func (c *streams) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{c.lastList, c.lastRecord, c.hoursToLoss, c.backlog, c.pending, c.owned, c.unowned} {
+		ch <- d
+	}
+}
+
+// Collect reads the gauges.
+func (c *streams) Collect(ch chan<- prometheus.Metric) {
+	owned, unowned := 0, 0
+	for _, s := range c.snapshot() {
+		if s.State == audit.StateUnowned {
+			unowned++
+		} else {
+			owned++
+		}
+		for _, g := range []struct {
+			desc  *prometheus.Desc
+			value float64
+		}{
+			{c.lastList, timestamp(s.LastList)},
+			{c.lastRecord, timestamp(s.LastRecord)},
+			{c.hoursToLoss, s.HoursToLoss},
+			{c.backlog, float64(s.BacklogBlobs)},
+			{c.pending, float64(s.PendingBlobs)},
+		} {
+			ch <- prometheus.MustNewConstMetric(g.desc, prometheus.GaugeValue, g.value, s.TenantName, string(s.ContentType))
+		}
+	}
+	ch <- prometheus.MustNewConstMetric(c.owned, prometheus.GaugeValue, float64(owned))
+	ch <- prometheus.MustNewConstMetric(c.unowned, prometheus.GaugeValue, float64(unowned))
+}
+
+func timestamp(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.UnixMilli()) / 1000
+}
