@@ -13,4 +13,5 @@ type Event struct {
 	Key     []byte // nil: no key
 	Value   []byte
 	Headers []Header
+	Ordinal int // position of its record in the blob, from 0
 }

@@ -11,9 +11,10 @@ import (
 
 var errFrame = errors.New("read prepared event: damaged frame")
 
-// appendFrame writes everything of an event but its value, which follows it to the end of the frame: topic, key
-// (length + 1, so that 0 is no key) and headers.
+// appendFrame writes everything of an event but its value, which follows it to the end of the frame: ordinal, topic,
+// key (length + 1, so that 0 is no key) and headers.
 func appendFrame(dst []byte, e Event) []byte {
+	dst = binary.AppendUvarint(dst, uint64(e.Ordinal))
 	dst = binary.AppendUvarint(dst, uint64(len(e.Topic)))
 	dst = append(dst, e.Topic...)
 	if e.Key == nil {
@@ -54,7 +55,8 @@ func (p *frameParser) read(in *bufio.Reader, buf *[]byte) (Event, error) {
 
 func (p *frameParser) parse(frame []byte) (Event, error) {
 	p.rest, p.failed, p.headers = frame, false, p.headers[:0]
-	e := Event{Topic: p.intern(p.take(p.uvarint()))}
+	e := Event{Ordinal: int(p.uvarint())}
+	e.Topic = p.intern(p.take(p.uvarint()))
 	if n := p.uvarint(); n > 0 {
 		e.Key = p.take(n - 1)
 	}
