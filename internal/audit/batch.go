@@ -56,6 +56,19 @@ func (b *Batch) Size() int64 { return b.size }
 // Spilled reports whether the events stand in a temporary file.
 func (b *Batch) Spilled() bool { return b.file != nil }
 
+// Note takes account of a record's time of creation; zero is none.
+func (b *Batch) Note(created time.Time) {
+	if created.IsZero() {
+		return
+	}
+	if b.Oldest.IsZero() || created.Before(b.Oldest) {
+		b.Oldest = created
+	}
+	if created.After(b.Newest) {
+		b.Newest = created
+	}
+}
+
 // Append copies an event to the end of the batch.
 func (b *Batch) Append(e Event) error {
 	b.frame = appendFrame(b.frame[:0], e)

@@ -1,4 +1,3 @@
-// Package pipeline moves the records of one stream from a source to a sink, exactly as far as the checkpoint allows.
 package pipeline
 
 import (

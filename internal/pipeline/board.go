@@ -1,0 +1,221 @@
+package pipeline
+
+import (
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"o365-kafka-connector/internal/audit"
+)
+
+// Board shows what every stream of the process is doing.
+type Board struct {
+	log      *slog.Logger
+	instance string
+
+	mu      sync.Mutex // guards the following
+	reports map[string]*Report
+}
+
+// NewBoard returns an empty board of the instance.
+func NewBoard(log *slog.Logger, instance string) *Board {
+	return &Board{log: log, instance: instance, reports: map[string]*Report{}}
+}
+
+// Report returns the stream's line on the board, a new one if it has none.
+func (b *Board) Report(s audit.Stream) *Report {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r, ok := b.reports[s.Key()]
+	if !ok {
+		r = &Report{
+			stream: s, instance: b.instance,
+			log:      b.log.With("tenant", s.Tenant.Name, "content_type", string(s.ContentType)),
+			troubles: map[Part]*trouble{},
+		}
+		b.reports[s.Key()] = r
+	}
+	return r
+}
+
+// Snapshot returns the status of all streams, sorted by tenant and content type.
+func (b *Board) Snapshot() []audit.StreamStatus {
+	b.mu.Lock()
+	reports := make([]*Report, 0, len(b.reports))
+	for _, r := range b.reports {
+		reports = append(reports, r)
+	}
+	b.mu.Unlock()
+	slices.SortFunc(reports, func(x, y *Report) int {
+		if x.stream.String() < y.stream.String() {
+			return -1
+		}
+		return 1
+	})
+	now := time.Now()
+	out := make([]audit.StreamStatus, 0, len(reports))
+	for _, r := range reports {
+		out = append(out, r.status(now))
+	}
+	return out
+}
+
+// Report is one stream's line on the board. Calls may be concurrent.
+type Report struct {
+	stream   audit.Stream
+	instance string
+	log      *slog.Logger
+
+	mu         sync.Mutex // guards the following
+	owned      bool
+	since      time.Time
+	poll       time.Duration
+	fresh      bool // nothing was ever published for this stream
+	idle       audit.DesiredState
+	mark       time.Time
+	gaps       []audit.Gap
+	lastList   time.Time
+	lastRecord time.Time
+	records    int64
+	rate       meanRate
+	counts     func() (backlog, pending int)
+	troubles   map[Part]*trouble
+	lastError  *audit.LastError
+}
+
+// take shows that this process works on the stream from now on.
+func (r *Report) take(c audit.Checkpoint, poll time.Duration, counts func() (backlog, pending int)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.owned, r.since, r.poll, r.counts = true, time.Now().UTC(), poll, counts
+	r.fresh = r.fresh || r.records == 0 && c.N == 0
+	r.mark, r.gaps, r.idle = c.Progress.Watermark, slices.Clone(c.Gaps), ""
+}
+
+// release shows that nobody in this process works on the stream.
+func (r *Report) release() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.owned, r.counts = false, nil
+}
+
+// rest shows that the stream is meant to do nothing: Paused, Stopped, or "" to go on.
+func (r *Report) rest(idle audit.DesiredState) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.idle = idle
+}
+
+func (r *Report) listed() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lastList = time.Now().UTC()
+}
+
+func (r *Report) advanced(mark time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.mark = latest(r.mark, mark)
+}
+
+func (r *Report) published(records int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if records == 0 {
+		return
+	}
+	now := time.Now().UTC()
+	r.lastRecord, r.fresh = now, false
+	r.records += int64(records)
+	r.rate.add(now, int64(records))
+}
+
+func (r *Report) gap(gaps []audit.Gap) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.gaps = append(r.gaps, gaps...)
+}
+
+func (r *Report) status(now time.Time) audit.StreamStatus {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := audit.StreamStatus{
+		Tenant: r.stream.Tenant.ID, TenantName: r.stream.Tenant.Name, ContentType: r.stream.ContentType,
+		State: r.state(now), Watermark: r.mark, RecordsTotal: r.records, RecordsPerSecond: r.rate.at(now),
+		LastError: r.lastError, LastList: r.lastList, LastRecord: r.lastRecord, Gaps: []audit.GapStatus{},
+	}
+	if r.owned {
+		s.Owner, s.Since = r.instance, r.since
+	}
+	if !r.mark.IsZero() {
+		lag := max(now.Sub(r.mark), 0)
+		s.LagSeconds = lag.Seconds()
+		s.HoursToLoss = max(audit.MaxAge-lag, 0).Hours()
+	}
+	if r.counts != nil {
+		backlog, pending := r.counts()
+		s.BacklogBlobs, s.PendingBlobs = int64(backlog), pending
+	}
+	for _, g := range r.gaps {
+		s.Gaps = append(s.Gaps, audit.GapStatus{From: g.From, To: g.To, Cause: g.Cause, Count: g.Count})
+	}
+	return s
+}
+
+// firstContent is how long Microsoft takes at most until a new subscription has content.
+const firstContent = 12 * time.Hour
+
+func (r *Report) state(now time.Time) audit.State {
+	switch {
+	case !r.owned:
+		return audit.StateUnowned
+	case r.idle == audit.Paused:
+		return audit.StatePaused
+	case r.idle == audit.Stopped:
+		return audit.StateStopped
+	}
+	if state := r.troubled(); state != "" {
+		return state
+	}
+	switch {
+	case now.Sub(r.mark) > 2*r.poll+time.Minute:
+		return audit.StateCatchingUp
+	case now.Sub(r.lastRecord) < r.poll+30*time.Second:
+		return audit.StateReading
+	case r.fresh && now.Sub(r.since) < firstContent:
+		return audit.StateWaiting
+	}
+	return audit.StateQuiet
+}
+
+// meanRate is a mean over the last ten seconds.
+type meanRate struct {
+	counts [10]int64
+	second int64
+}
+
+func (m *meanRate) add(now time.Time, n int64) {
+	m.move(now)
+	m.counts[m.second%int64(len(m.counts))] += n
+}
+
+func (m *meanRate) at(now time.Time) float64 {
+	m.move(now)
+	var sum int64
+	for _, c := range m.counts {
+		sum += c
+	}
+	return float64(sum) / float64(len(m.counts))
+}
+
+func (m *meanRate) move(now time.Time) {
+	second := now.Unix()
+	if second-m.second >= int64(len(m.counts)) {
+		m.counts, m.second = [10]int64{}, second
+	}
+	for m.second < second {
+		m.second++
+		m.counts[m.second%int64(len(m.counts))] = 0
+	}
+}

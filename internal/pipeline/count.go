@@ -1,0 +1,58 @@
+package pipeline
+
+import (
+	"time"
+
+	"o365-kafka-connector/internal/audit"
+)
+
+// Results in metrics.
+const (
+	done         = "done"
+	pending      = "pending"
+	deadLettered = "dead_lettered"
+	published    = "published"
+	filtered     = "filtered"
+)
+
+// count tells the board and the metrics what a commit did.
+func (w *run) count(group []outcome, gaps []audit.Gap, receipt audit.Receipt) {
+	now := time.Now()
+	records := 0
+	for _, o := range group {
+		switch {
+		case o.batch != nil:
+			records += o.batch.Len()
+			w.Meter.Blob(w.Stream, done)
+			w.Meter.Records(w.Stream, filtered, o.filtered)
+			w.Meter.Published(w.Stream, since(now, o.job.blob.Created), since(now, o.batch.Oldest))
+		case o.pending != nil:
+			w.Meter.Blob(w.Stream, pending)
+		case o.dead != nil:
+			w.Meter.Blob(w.Stream, deadLettered)
+			w.Meter.DeadLetter(w.Stream, o.dead.Cause)
+			w.report.log.Warn("blob became a dead letter", "content_id", o.dead.Blob.ID, "cause", string(o.dead.Cause),
+				"error", o.dead.Error, "attempts", o.dead.Attempts)
+		}
+	}
+	for _, g := range gaps {
+		w.Meter.Gap(w.Stream, g.Cause)
+	}
+	w.report.gap(gaps)
+	for _, l := range receipt.Refused {
+		w.Meter.DeadLetter(w.Stream, l.Cause)
+		w.report.log.Warn("record became a dead letter", "content_id", l.Blob.ID, "record_id", l.RecordID,
+			"cause", string(l.Cause), "error", l.Error)
+	}
+	records -= len(receipt.Refused)
+	w.Meter.Records(w.Stream, published, records)
+	w.Meter.Records(w.Stream, deadLettered, len(receipt.Refused))
+	w.report.published(records)
+}
+
+func since(now, t time.Time) time.Duration {
+	if t.IsZero() {
+		return 0
+	}
+	return max(now.Sub(t), 0)
+}

@@ -1,0 +1,215 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"o365-kafka-connector/internal/audit"
+)
+
+// maxPending is how many pending blobs a stream may have before its windows wait.
+const maxPending = 1000
+
+// page is how many blobs are looked up in the ledger at once.
+const page = 500
+
+// What part answers beside faults.
+var (
+	errGivenUp = errors.New("blob was given up") // without a result: the run is ending
+	errReplan  = errors.New("window is refused") // the window has to be planned anew, by the service's clock
+)
+
+// cover lists a window and has every blob of it worked on that nobody has worked on yet. Where a listing is too slow,
+// it goes on with half of the window. After each part whose blobs all have a result it calls done with its end.
+func (w *run) cover(ctx context.Context, window audit.Window, done func(time.Time) error) error {
+	part := window
+	for !part.Empty() {
+		err := w.part(ctx, part)
+		if err == nil {
+			if err := done(part.End); err != nil {
+				return err
+			}
+			part = audit.Window{Start: part.End, End: window.End}
+			continue
+		}
+		f, ok := errors.AsType[*audit.Fault](err)
+		if ctx.Err() != nil || !ok {
+			return errors.Join(ctx.Err(), err)
+		}
+		if err := w.hold.wait(ctx); err != nil {
+			return err
+		}
+		switch {
+		case f.Cause == audit.CauseWindow:
+			return errReplan
+		case f.Cause == audit.CauseTooSlow && part.Duration() > minSpan:
+			part = part.Halve()
+		}
+	}
+	return nil
+}
+
+// part covers one listing: nil means that each of its blobs is done, pending or dead-lettered.
+func (w *run) part(ctx context.Context, window audit.Window) error {
+	t := &tally{}
+	blobs := make(chan audit.Blob, page)
+	group, gctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		defer close(blobs)
+		return w.list(gctx, window, blobs)
+	})
+	group.Go(func() error { return w.offer(gctx, blobs, t) })
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	if !t.wait(ctx) {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return errGivenUp
+	}
+	return nil
+}
+
+// list pulls a listing. After a fault it waits and asks for the same page again, unless the window has to be listed
+// anew.
+func (w *run) list(ctx context.Context, window audit.Window, out chan<- audit.Blob) error {
+	if err := w.hold.wait(ctx); err != nil {
+		return err
+	}
+	wide := audit.Window{Start: window.Start.Add(-edge), End: window.End}
+	for b, err := range w.Source.List(ctx, w.Stream, wide) {
+		if err == nil {
+			if b.Created.Before(window.Start) {
+				continue
+			}
+			select {
+			case out <- b:
+				continue
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err := w.afterListFault(ctx, audit.AsFault(err, audit.CauseTransport)); err != nil {
+			return err
+		}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	w.hold.clear()
+	w.report.OK(PartList)
+	w.report.listed()
+	return nil
+}
+
+// afterListFault waits as the fault asks for. Nil means: pull on. A fault that makes the window void is returned.
+func (w *run) afterListFault(ctx context.Context, f *audit.Fault) error {
+	w.report.Fault(PartList, f)
+	w.hold.raise(f)
+	switch f.Cause {
+	case audit.CausePage, audit.CauseTooSlow, audit.CauseWindow:
+		return fmt.Errorf("list blobs: %w", f)
+	case audit.CauseSubscription:
+		if err := w.subscribe(ctx); err != nil {
+			return err
+		}
+		return fmt.Errorf("list blobs: %w", f)
+	}
+	return w.hold.wait(ctx)
+}
+
+// offer claims the listed blobs, drops what is done already and assigns the rest to the workers. It takes as many
+// at once as there are, to ask the ledger rarely and still pass on the first of a slow listing at once.
+func (w *run) offer(ctx context.Context, in <-chan audit.Blob, t *tally) error {
+	for b := range in {
+		blobs := []audit.Blob{b}
+		for more := true; more && len(blobs) < page; {
+			select {
+			case b, more = <-in:
+				if more {
+					blobs = append(blobs, b)
+				}
+			default:
+				more = false
+			}
+		}
+		if err := w.room(ctx); err != nil {
+			return err
+		}
+		if err := w.offerPage(ctx, blobs, t); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+func (w *run) offerPage(ctx context.Context, blobs []audit.Blob, t *tally) error {
+	claimed := map[audit.Hash]audit.Blob{}
+	hashes := make([]audit.Hash, 0, len(blobs))
+	for _, b := range blobs {
+		if h := b.Hash(); w.claims.claim(h, t) {
+			claimed[h] = b
+			hashes = append(hashes, h)
+		}
+	}
+	unseen, err := w.ledger.unseen(ctx, hashes)
+	todo := map[audit.Hash]bool{}
+	for _, h := range unseen {
+		todo[h] = true
+	}
+	for _, h := range hashes {
+		if !todo[h] {
+			w.claims.settle(h, err == nil)
+		}
+	}
+	for i, h := range unseen {
+		if err := w.assign(ctx, job{blob: claimed[h]}); err != nil {
+			for _, rest := range unseen[i:] {
+				w.claims.settle(rest, false)
+			}
+			return err
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("ask ledger: %w", err)
+	}
+	return nil
+}
+
+// assign hands a claimed blob to a worker.
+func (w *run) assign(ctx context.Context, j job) error {
+	select {
+	case w.work <- j:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// room waits while too many blobs are pending.
+func (w *run) room(ctx context.Context) error {
+	for {
+		_, pending, changed := w.claims.counts()
+		if pending < maxPending {
+			w.report.OK(PartPending)
+			return nil
+		}
+		w.report.Fault(PartPending, &audit.Fault{
+			Cause: audit.CauseServer, Scope: audit.OfStream, Err: fmt.Errorf("%d blobs are pending: new ones wait", pending),
+			Hint: "most blobs fail; see the last errors, and Microsoft's service health",
+		})
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,102 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"o365-kafka-connector/internal/audit"
+)
+
+// ledger is a run's view of its checkpoint: it knows at which N the run stands, and asks again while the store is
+// away. Its errors end the run.
+type ledger struct {
+	handle Handle
+	report *Report
+	meter  Meter
+
+	mu       sync.Mutex // guards the following, over a whole call, so that nobody asks with an N that is passing
+	n        int64
+	progress audit.Progress
+}
+
+// unseen returns those of the hashes that are not done.
+func (l *ledger) unseen(ctx context.Context, hashes []audit.Hash) (out []audit.Hash, err error) {
+	if len(hashes) == 0 {
+		return nil, nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err = l.insist(ctx, func() error {
+		out, err = l.handle.Unseen(ctx, l.n, hashes)
+		return err
+	})
+	return out, err
+}
+
+// next returns the number of the next entry.
+func (l *ledger) next() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.n + 1
+}
+
+// apply stores an entry.
+func (l *ledger) apply(ctx context.Context, e audit.Entry, position int64) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err := l.insist(ctx, func() error { return l.handle.Apply(ctx, e, position) })
+	if err == nil {
+		l.n = e.N
+	}
+	return err
+}
+
+// advance changes the progress and stores it.
+func (l *ledger) advance(ctx context.Context, change func(*audit.Progress)) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.progress
+	change(&p)
+	if p == l.progress {
+		return nil
+	}
+	if err := l.insist(ctx, func() error { return l.handle.Advance(ctx, p) }); err != nil {
+		return err
+	}
+	l.progress = p
+	l.report.advanced(p.Watermark)
+	return nil
+}
+
+// at returns the progress as it stands.
+func (l *ledger) at() audit.Progress {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.progress
+}
+
+func (l *ledger) insist(ctx context.Context, call func() error) error {
+	return insist(ctx, l.meter, l.report, call)
+}
+
+// insist repeats a call to the checkpoint until it succeeds, the run has to end, or the context does.
+func insist(ctx context.Context, m Meter, r *Report, call func() error) error {
+	delay := newBackOff(100*time.Millisecond, 5*time.Second)
+	for {
+		err := call()
+		switch {
+		case err == nil:
+			r.OK(PartCheckpoint)
+			return nil
+		case ctx.Err() != nil, errors.Is(err, audit.ErrFenced), errors.Is(err, audit.ErrLost):
+			return err
+		}
+		m.CheckpointError(r.stream)
+		r.Fault(PartCheckpoint, audit.AsFault(err, audit.CauseCheckpoint))
+		if err := pause(ctx, delay.NextBackOff()); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,134 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"o365-kafka-connector/internal/audit"
+)
+
+// live is the planner of new content: it makes sure that the stream is subscribed, then lists one window after the
+// other, without a pause while it is behind, every poll interval otherwise.
+func (w *run) live(ctx context.Context) error {
+	if err := w.subscribe(ctx); err != nil {
+		return err
+	}
+	for {
+		began := time.Now()
+		behind, err := w.window(ctx)
+		if behind || errors.Is(err, errReplan) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := pause(ctx, w.PollInterval-time.Since(began)); err != nil {
+			return err
+		}
+	}
+}
+
+// window reads the window after the watermark and reports whether there is more to read at once.
+func (w *run) window(ctx context.Context) (behind bool, err error) {
+	now := w.Source.Now()
+	progress := w.ledger.at()
+	next, gap := nextWindow(now, audit.Checkpoint{Progress: progress, FirstStart: w.start}, w.Overlap)
+	if !gap.Empty() {
+		if err := w.lose(ctx, gap); err != nil {
+			return false, err
+		}
+	}
+	err = w.cover(ctx, next, func(end time.Time) error {
+		return w.ledger.advance(ctx, func(p *audit.Progress) { p.Watermark = latest(p.Watermark, end) })
+	})
+	return err == nil && w.Source.Now().Sub(next.End) > w.PollInterval, err
+}
+
+// lose writes down a stretch that is too old to be read.
+func (w *run) lose(ctx context.Context, gap audit.Window) error {
+	g := audit.Gap{From: gap.Start, To: gap.End, Cause: audit.CauseAge, Noted: time.Now().UTC()}
+	w.report.log.Error("content was lost: it is older than the 7 days that Microsoft keeps", "from", g.From, "to", g.To,
+		"hint", "keep the connector running, or find out why it could not read for so long")
+	noted := &tally{}
+	noted.add()
+	if err := w.send(ctx, outcome{gap: &g, noted: noted}); err != nil {
+		return err
+	}
+	if !noted.wait(ctx) {
+		return errors.Join(ctx.Err(), errGivenUp)
+	}
+	return w.ledger.advance(ctx, func(p *audit.Progress) { p.Watermark = latest(p.Watermark, g.To) })
+}
+
+// sweeps is the planner that lists again what was listed before, for blobs that showed up late.
+func (w *run) sweeps(ctx context.Context) error {
+	for {
+		c := audit.Checkpoint{FirstStart: w.start, Progress: w.ledger.at()}
+		again, full := sweepDue(w.Source.Now(), c, w.SweepInterval, w.SweepDepth)
+		if !again.Empty() {
+			if err := w.sweep(ctx, again, full); err != nil && !errors.Is(err, errReplan) {
+				return err
+			}
+		}
+		if err := pause(ctx, min(w.SweepInterval, time.Minute)); err != nil {
+			return err
+		}
+	}
+}
+
+func (w *run) sweep(ctx context.Context, again audit.Window, full bool) error {
+	for start := again.Start; start.Before(again.End); start = start.Add(span) {
+		part := audit.Window{Start: start, End: earliest(start.Add(span), again.End)}
+		if err := w.cover(ctx, part, func(time.Time) error { return nil }); err != nil {
+			return err
+		}
+	}
+	now := w.Source.Now().UTC()
+	err := w.ledger.advance(ctx, func(p *audit.Progress) {
+		p.Swept = now
+		if full {
+			p.SweptFully = now
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("store sweep: %w", err)
+	}
+	return nil
+}
+
+// retries is the planner of pending blobs.
+func (w *run) retries(ctx context.Context) error {
+	for {
+		due, next := w.claims.claimDue(w.Source.Now(), w.Workers)
+		for i, p := range due {
+			if err := w.assign(ctx, job{blob: p.Blob, prior: &p}); err != nil {
+				for _, rest := range due[i:] {
+					w.claims.settle(rest.Blob.Hash(), false)
+				}
+				return err
+			}
+		}
+		if err := w.rest(ctx, next); err != nil {
+			return err
+		}
+	}
+}
+
+// rest waits until the next pending blob is due, or there may be another one.
+func (w *run) rest(ctx context.Context, next time.Time) error {
+	_, _, changed := w.claims.counts()
+	wait := time.Minute
+	if !next.IsZero() {
+		wait = min(wait, max(next.Sub(w.Source.Now()), time.Second))
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-changed:
+	case <-ctx.Done():
+	}
+	return ctx.Err()
+}

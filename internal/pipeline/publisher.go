@@ -1,0 +1,208 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"o365-kafka-connector/internal/audit"
+)
+
+// publish is the run's one publisher. It takes the outcomes that are ready, as a group, and for each group goes
+// through the order of effects: publish, be acknowledged, then store what is done. It ends when the channel is closed
+// or the context ends.
+func (w *run) publish(ctx context.Context) error {
+	for {
+		select {
+		case o, ok := <-w.ready:
+			if !ok {
+				return nil
+			}
+			group, alone := w.gather(o)
+			if err := w.commitAll(ctx, group, alone); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// drop gives up all outcomes that still come, until the channel is closed.
+func (w *run) drop() error {
+	var err error
+	for o := range w.ready {
+		err = errors.Join(err, w.settle(o, false))
+	}
+	return err
+}
+
+// settle ends what an outcome stands for and gives back what it holds.
+func (w *run) settle(o outcome, ok bool) error {
+	if o.job != nil {
+		w.claims.settle(o.job.blob.Hash(), ok)
+	}
+	if o.noted != nil {
+		o.noted.settle(ok)
+	}
+	return o.release()
+}
+
+// gather collects what is ready without waiting, within the bounds of a group. A batch in a temporary file is
+// committed alone.
+func (w *run) gather(first outcome) (group []outcome, alone *outcome) {
+	end := time.Now().Add(w.Group.Linger)
+	records := 0
+	for o, ok := first, true; ; {
+		switch {
+		case o.batch != nil && o.batch.Spilled():
+			return group, &o
+		default:
+			group = append(group, o)
+			if o.batch != nil {
+				records += o.batch.Len()
+			}
+		}
+		if len(group) >= w.Group.Blobs || records >= w.Group.Records || time.Now().After(end) {
+			return group, nil
+		}
+		select {
+		case o, ok = <-w.ready:
+			if !ok {
+				return group, nil
+			}
+		default:
+			return group, nil
+		}
+	}
+}
+
+func (w *run) commitAll(ctx context.Context, group []outcome, alone *outcome) error {
+	err := w.commit(ctx, group)
+	if alone == nil {
+		return err
+	}
+	if err != nil {
+		return errors.Join(err, w.settle(*alone, false))
+	}
+	return w.commit(ctx, []outcome{*alone})
+}
+
+// commit publishes a group and stores it. Whatever happens, it settles each job and gives back what it holds.
+func (w *run) commit(ctx context.Context, group []outcome) (err error) {
+	if len(group) == 0 {
+		return nil
+	}
+	defer func() {
+		ok := err == nil
+		for _, o := range group {
+			err = errors.Join(err, w.settle(o, ok))
+		}
+	}()
+	fresh, err := w.fresh(ctx, group)
+	if err != nil {
+		return fmt.Errorf("ask ledger: %w", err)
+	}
+	c := w.compose(fresh)
+	receipt, err := w.deliver(ctx, c)
+	if err != nil {
+		return fmt.Errorf("publish: %w", err)
+	}
+	if c.Entry.Empty() {
+		return nil
+	}
+	if err := w.ledger.apply(ctx, c.Entry, receipt.Position); err != nil {
+		return fmt.Errorf("store what is done: %w", err)
+	}
+	w.claims.record(c.Entry)
+	w.count(fresh, c.Entry.Gaps, receipt)
+	return nil
+}
+
+// fresh drops the blobs that were done in the meantime.
+func (w *run) fresh(ctx context.Context, group []outcome) ([]outcome, error) {
+	var hashes []audit.Hash
+	for _, o := range group {
+		if o.job != nil {
+			hashes = append(hashes, o.job.blob.Hash())
+		}
+	}
+	unseen, err := w.ledger.unseen(ctx, hashes)
+	if err != nil || len(unseen) == len(hashes) {
+		return group, err
+	}
+	todo := map[audit.Hash]bool{}
+	for _, h := range unseen {
+		todo[h] = true
+	}
+	var fresh []outcome
+	for _, o := range group {
+		if o.job == nil || todo[o.job.blob.Hash()] {
+			fresh = append(fresh, o)
+		}
+	}
+	return fresh, nil
+}
+
+// compose puts a group together.
+func (w *run) compose(group []outcome) audit.Commit {
+	c := audit.Commit{Entry: audit.Entry{N: w.ledger.next(), Epoch: w.epoch, Time: time.Now().UTC()}}
+	for _, o := range group {
+		switch {
+		case o.batch != nil:
+			c.Entry.Done = append(c.Entry.Done, o.job.blob.Hash())
+			if o.batch.Len() > 0 {
+				c.Batches = append(c.Batches, o.batch)
+			}
+		case o.pending != nil:
+			c.Entry.Pending = append(c.Entry.Pending, *o.pending)
+		case o.dead != nil:
+			c.Entry.Done = append(c.Entry.Done, o.job.blob.Hash())
+			c.DeadLetters = append(c.DeadLetters, *o.dead)
+		case o.gap != nil:
+			c.Entry.Gaps = append(c.Entry.Gaps, *o.gap)
+		case o.status != nil:
+			c.Status = append(c.Status, *o.status)
+		}
+	}
+	c.Entry.Gaps = append(c.Entry.Gaps, gapsOf(c.DeadLetters, c.Entry.Time)...)
+	for _, g := range c.Entry.Gaps {
+		c.Status = append(c.Status, audit.StatusMessage{
+			Stream: w.Stream, Kind: "gap", Time: c.Entry.Time, From: g.From, To: g.To, Cause: g.Cause, Count: g.Count,
+			Message: "content could not be read",
+		})
+	}
+	return c
+}
+
+// gapsOf sums up the blobs that were lost, by cause.
+func gapsOf(letters []audit.DeadLetter, now time.Time) []audit.Gap {
+	var gaps []audit.Gap
+	at := map[audit.Cause]int{}
+	for _, l := range letters {
+		i, ok := at[l.Cause]
+		if !ok {
+			i = len(gaps)
+			at[l.Cause] = i
+			gaps = append(gaps, audit.Gap{From: l.Blob.Created, Cause: l.Cause, Noted: now})
+		}
+		g := &gaps[i]
+		g.From = earliest(g.From, l.Blob.Created)
+		g.To = latest(g.To, l.Blob.Created.Add(time.Millisecond))
+		g.Count++
+	}
+	return gaps
+}
+
+// deliver publishes what there is to publish.
+func (w *run) deliver(ctx context.Context, c audit.Commit) (audit.Receipt, error) {
+	if len(c.Batches)+len(c.DeadLetters)+len(c.Status) == 0 {
+		return audit.Receipt{Position: -1}, nil
+	}
+	receipt, err := w.publisher.Publish(ctx, c)
+	if err == nil {
+		w.report.OK(PartPublish)
+	}
+	return receipt, err
+}

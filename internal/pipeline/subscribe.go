@@ -1,0 +1,77 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"o365-kafka-connector/internal/audit"
+)
+
+// startAgain is how long Microsoft wants us to wait between two starts of a subscription.
+const startAgain = 15 * time.Minute
+
+// recheck is how often a subscription is looked at that we may not start.
+const recheck = time.Minute
+
+// subscribe returns once the stream's subscription is enabled. It starts a missing one, but never twice within
+// 15 minutes, over restarts too.
+func (w *run) subscribe(ctx context.Context) error {
+	for {
+		if err := w.hold.wait(ctx); err != nil {
+			return err
+		}
+		on, err := w.Source.Subscribed(ctx, w.Stream)
+		if err == nil && on {
+			w.hold.clear()
+			w.report.rest("")
+			w.report.OK(PartSubscribe)
+			return nil
+		}
+		if err == nil {
+			err = w.startSubscription(ctx)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if errors.Is(err, audit.ErrFenced) || errors.Is(err, audit.ErrLost) {
+			return fmt.Errorf("store subscription start: %w", err)
+		}
+		if err != nil {
+			f := audit.AsFault(err, audit.CauseTransport)
+			w.report.Fault(PartSubscribe, f)
+			w.hold.raise(f)
+		}
+	}
+}
+
+func (w *run) startSubscription(ctx context.Context) error {
+	if !w.AutoSubscribe {
+		w.report.rest(audit.Stopped)
+		return &audit.Fault{
+			Cause: audit.CauseSubscription, Scope: audit.OfStream, RetryAfter: recheck,
+			Err:  errors.New("subscription is off"),
+			Hint: "start it at Microsoft, or set auto_subscribe: true",
+		}
+	}
+	now := w.Source.Now()
+	if since := now.Sub(w.ledger.at().SubscribeTried); since < startAgain {
+		return &audit.Fault{
+			Cause: audit.CauseStartThrottled, Scope: audit.OfStream, RetryAfter: min(startAgain-since, recheck),
+			Err:  fmt.Errorf("subscription is off; it was started %s ago", since.Round(time.Second)),
+			Hint: "nothing to do: Microsoft allows one start in 15 minutes",
+		}
+	}
+	err := w.ledger.advance(ctx, func(p *audit.Progress) { p.SubscribeTried = now.UTC() })
+	if err != nil {
+		return err
+	}
+	if err := w.Source.Subscribe(ctx, w.Stream); err != nil {
+		return fmt.Errorf("start subscription: %w", err)
+	}
+	w.report.log.Info("subscription started", "hint", "the first content may take up to 12 hours")
+	return w.send(ctx, outcome{status: &audit.StatusMessage{
+		Stream: w.Stream, Kind: "started", Time: now.UTC(), Message: "subscription started at Microsoft",
+	}})
+}

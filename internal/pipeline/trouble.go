@@ -1,0 +1,86 @@
+package pipeline
+
+import (
+	"time"
+
+	"o365-kafka-connector/internal/audit"
+)
+
+// Part is the part of a stream's work that is in trouble.
+type Part string
+
+// The parts.
+const (
+	PartSubscribe  Part = "subscribe"
+	PartList       Part = "list"
+	PartFetch      Part = "fetch"
+	PartPublish    Part = "publish"
+	PartCheckpoint Part = "checkpoint"
+	PartPending    Part = "pending"
+)
+
+// reminder is how often a trouble that lasts is logged again.
+const reminder = 5 * time.Minute
+
+type trouble struct {
+	cause  audit.Cause
+	since  time.Time
+	count  int
+	logged time.Time
+}
+
+// Fault notes that a part of the stream's work failed. It is logged when it is new, and every five minutes.
+func (r *Report) Fault(p Part, f *audit.Fault) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now().UTC()
+	r.lastError = &audit.LastError{Time: now, Message: f.Error(), Hint: f.Hint}
+	t := r.troubles[p]
+	if t == nil || t.cause != f.Cause {
+		t = &trouble{cause: f.Cause, since: now}
+		r.troubles[p] = t
+	}
+	t.count++
+	if now.Sub(t.logged) < reminder {
+		return
+	}
+	t.logged = now
+	r.log.Warn("stream is in trouble", "part", string(p), "cause", string(f.Cause), "error", f.Error(), "hint", f.Hint,
+		"failures", t.count, "since", t.since)
+}
+
+// OK notes that a part works, again or still.
+func (r *Report) OK(p Part) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := r.troubles[p]
+	if t == nil {
+		return
+	}
+	delete(r.troubles, p)
+	r.log.Info("stream recovered", "part", string(p), "cause", string(t.cause), "failures", t.count, "since", t.since)
+}
+
+// blobFault notes an answer about a single blob: nothing for the stream to wait for.
+func (r *Report) blobFault(b audit.Blob, f *audit.Fault) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lastError = &audit.LastError{Time: time.Now().UTC(), Message: f.Error(), Hint: f.Hint}
+	r.log.Debug("blob failed", "content_id", b.ID, "cause", string(f.Cause), "error", f.Error())
+}
+
+// troubled returns the state that the troubles amount to, the gravest first.
+func (r *Report) troubled() audit.State {
+	var state audit.State
+	for _, t := range r.troubles {
+		switch {
+		case t.cause == audit.CauseNoPermission:
+			return audit.StateNoPermission
+		case t.cause == audit.CauseThrottled && state == "":
+			state = audit.StateThrottled
+		case t.cause != audit.CauseThrottled:
+			state = audit.StateFailing
+		}
+	}
+	return state
+}

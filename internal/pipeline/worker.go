@@ -1,0 +1,197 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"o365-kafka-connector/internal/audit"
+)
+
+// Tries of a blob before it becomes pending.
+const (
+	tries    = 3
+	tryPause = 2 * time.Second
+	tryFor   = 30 * time.Second
+)
+
+// spoolMemory is what a blob in a temporary file is counted with in the budget.
+const spoolMemory = 256 << 10
+
+// minReserve is what a batch takes at least: its first chunk.
+const minReserve = 64 << 10
+
+// slack is added to a batch's expected size: one that outgrows its reservation goes through a temporary file.
+const slack = 1.25
+
+// outcome is what became of a job, or something else that has to be told the checkpoint.
+type outcome struct {
+	job     *job
+	batch   *audit.Batch // prepared, or
+	pending *audit.Pending
+	dead    *audit.DeadLetter
+	gap     *audit.Gap
+	status  *audit.StatusMessage
+	noted   *tally // of whoever waits for a gap to be stored
+
+	filtered int
+	reserved *Reservation
+}
+
+// release gives back what the outcome holds.
+func (o outcome) release() error {
+	if o.reserved != nil {
+		defer o.reserved.Release()
+	}
+	if o.batch == nil {
+		return nil
+	}
+	return o.batch.Release()
+}
+
+// prepareAll is a worker: it takes jobs until soft ends, and finishes the one in hand as long as hard allows.
+func (w *run) prepareAll(soft, hard context.Context) error {
+	transform, err := w.Transform()
+	if err != nil {
+		return fmt.Errorf("make transform: %w", err)
+	}
+	for {
+		select {
+		case j := <-w.work:
+			if err := w.prepare(soft, hard, worker{w, transform, j}); err != nil {
+				w.claims.settle(j.blob.Hash(), false)
+				return err
+			}
+		case <-soft.Done():
+			return soft.Err()
+		}
+	}
+}
+
+// worker is one worker with its job.
+type worker struct {
+	*run
+	transform Transform
+	job       job
+}
+
+// prepare works on a job until it has an outcome, and passes that on.
+func (w *run) prepare(soft, hard context.Context, p worker) error {
+	began := time.Now()
+	for try := 1; ; try++ {
+		if err := w.hold.wait(soft); err != nil {
+			return err
+		}
+		out, err := p.attempt(hard)
+		if err == nil {
+			w.hold.clear()
+			w.report.OK(PartFetch)
+			return w.send(hard, out)
+		}
+		if hard.Err() != nil {
+			return hard.Err()
+		}
+		f := audit.AsFault(err, audit.CauseTransport)
+		if f.Scope != audit.OfBlob {
+			w.report.Fault(PartFetch, f)
+			w.hold.raise(f)
+			try--
+			continue
+		}
+		w.report.blobFault(p.job.blob, f)
+		if p.job.prior != nil || try >= tries || time.Since(began) >= tryFor || expired(p.job.blob, w.Source.Now()) {
+			return w.send(hard, w.giveBack(p.job, f))
+		}
+		if err := pause(soft, tryPause*time.Duration(try)); err != nil {
+			return err
+		}
+	}
+}
+
+// attempt downloads the blob once and turns its records into a batch.
+func (p worker) attempt(ctx context.Context) (outcome, error) {
+	blob := p.job.blob
+	content, err := p.Source.Fetch(ctx, p.Stream, blob)
+	if err != nil {
+		return outcome{}, fmt.Errorf("fetch blob: %w", err)
+	}
+	defer content.Close() //nolint:errcheck // nothing was written
+	reserved, limit, err := p.reserve(ctx, content.Size())
+	if err != nil {
+		return outcome{}, err
+	}
+	out := outcome{job: &p.job, reserved: reserved, batch: audit.NewBatch(p.Stream, blob, limit, p.Spool.File)}
+	out.batch.Headers = p.transform.Headers(blob)
+	if out.filtered, err = p.fill(out.batch, content); err != nil {
+		return outcome{}, joinRelease(err, out)
+	}
+	reserved.Shrink(p.holds(out.batch))
+	return out, nil
+}
+
+func joinRelease(err error, out outcome) error {
+	if rerr := out.release(); rerr != nil {
+		return fmt.Errorf("%w (and %w)", err, rerr)
+	}
+	return err
+}
+
+// reserve draws from the budget what a blob of that size needs, and returns how much of its events may stay in
+// memory.
+func (p worker) reserve(ctx context.Context, size int64) (r *Reservation, limit int64, err error) {
+	need := int64(float64(p.BlobBuffer) * p.transform.Growth())
+	switch {
+	case size > p.BlobBuffer:
+		r, err = p.Budget.Reserve(ctx, p.Stream, spoolMemory)
+		return r, 0, err
+	case size >= 0:
+		need = min(need, int64(slack*float64(size)*p.transform.Growth())+minReserve)
+	}
+	if r, err = p.Budget.Reserve(ctx, p.Stream, need); err != nil {
+		return nil, 0, err
+	}
+	return r, r.Bytes(), nil
+}
+
+// holds returns the bytes of memory that a finished batch takes.
+func (p worker) holds(b *audit.Batch) int64 {
+	if b.Spilled() {
+		return spoolMemory
+	}
+	return b.Size() + minReserve
+}
+
+// fill pulls the records, drops what the filters drop and appends the rest to the batch.
+func (p worker) fill(b *audit.Batch, content Content) (filtered int, err error) {
+	for r, err := range content.Records() {
+		if err != nil {
+			return filtered, fmt.Errorf("read blob: %w", err)
+		}
+		e, keep, err := p.transform.Event(p.job.blob, &r)
+		if err != nil {
+			return filtered, &audit.Fault{
+				Cause: audit.CauseMalformed, Scope: audit.OfBlob,
+				Err: fmt.Errorf("transform record %d: %w", r.Ordinal, err),
+			}
+		}
+		if !keep {
+			filtered++
+			continue
+		}
+		b.Note(r.Created)
+		if err := b.Append(e); err != nil {
+			return filtered, err
+		}
+	}
+	return filtered, b.Seal()
+}
+
+// send passes an outcome on to the publisher.
+func (w *run) send(ctx context.Context, o outcome) error {
+	select {
+	case w.ready <- o:
+		return nil
+	case <-ctx.Done():
+		return joinRelease(ctx.Err(), o)
+	}
+}
