@@ -1,0 +1,78 @@
+package testbed
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+// KafkaVersion is the release of Apache Kafka that is started.
+const KafkaVersion = "4.4.0"
+
+const kafkaImage = "apache/kafka:" + KafkaVersion
+
+const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>testbed</groupId>
+  <artifactId>kafka</artifactId>
+  <version>1</version>
+  <dependencies>
+    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>` + KafkaVersion + `</version></dependency>
+    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version></dependency>
+  </dependencies>
+</project>
+`
+
+// kafkaLibs returns the directory of Kafka's libraries, fetched from Maven Central by the first process that asks.
+func kafkaLibs(ctx context.Context) (string, error) {
+	for _, program := range []string{"java", "mvn"} {
+		if _, err := exec.LookPath(program); err != nil {
+			return "", fmt.Errorf("%w: there is no %[2]s to run a real Kafka with: install Java 17 and Maven (Debian: apt-get install openjdk-17-jre-headless maven), "+
+				"or start a container engine, or set %[3]s=host:port", ErrUnavailable, program, EnvKafka)
+		}
+	}
+	base, err := os.UserCacheDir()
+	if err != nil {
+		base = os.TempDir()
+	}
+	dir := filepath.Join(base, "o365-kafka-connector", "kafka-"+KafkaVersion)
+	libs := filepath.Join(dir, "libs")
+	if _, err := os.Stat(libs); err == nil {
+		return libs, nil
+	}
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return "", fmt.Errorf("make cache directory: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
+	unlock, err := lockFile(ctx, filepath.Join(dir, "lock"))
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if _, err := os.Stat(libs); err == nil {
+		return libs, nil
+	}
+	return libs, fetchKafkaLibs(ctx, dir, libs)
+}
+
+// fetchKafkaLibs lets libs appear only when it is complete.
+func fetchKafkaLibs(ctx context.Context, dir, libs string) error {
+	work, err := os.MkdirTemp(dir, "fetch")
+	if err != nil {
+		return fmt.Errorf("make directory: %w", err)
+	}
+	defer os.RemoveAll(work)
+	if err := os.WriteFile(filepath.Join(work, "pom.xml"), []byte(pom), 0o600); err != nil {
+		return fmt.Errorf("write pom.xml: %w", err)
+	}
+	cmd := exec.CommandContext(ctx, "mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=libs")
+	cmd.Dir = work
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("fetch Kafka %s by Maven: %w: %s", KafkaVersion, err, out)
+	}
+	return os.Rename(filepath.Join(work, "libs"), libs)
+}
