@@ -25,7 +25,10 @@ func appendEscaped(dst, text []byte) []byte {
 		dst = dst[:len(dst)+written]
 		text = text[read:]
 	}
-	return appendRepaired(dst, text)
+	for _, c := range text { // may start in the middle of a character
+		dst = appendByte(dst, c)
+	}
+	return dst
 }
 
 // escapeWords writes the escaped block until less than a word of it is left, and returns how much it wrote and read.
@@ -70,16 +73,24 @@ func appendRepaired(dst, text []byte) []byte {
 		switch {
 		case c == utf8.RuneError && size == 1:
 			dst = append(dst, `\ufffd`...)
-		case c == '"' || c == '\\':
-			dst = append(dst, '\\', byte(c))
-		case c < ' ':
-			dst = appendControl(dst, byte(c))
+		case c < utf8.RuneSelf:
+			dst = appendByte(dst, byte(c))
 		default:
 			dst = append(dst, text[:size]...)
 		}
 		text = text[size:]
 	}
 	return dst
+}
+
+func appendByte(dst []byte, c byte) []byte {
+	switch {
+	case c == '"' || c == '\\':
+		return append(dst, '\\', c)
+	case c < ' ':
+		return appendControl(dst, c)
+	}
+	return append(dst, c)
 }
 
 func appendControl(dst []byte, c byte) []byte {

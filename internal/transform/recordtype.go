@@ -17,6 +17,9 @@ import (
 //go:embed record-types.tsv
 var recordTypeTSV string
 
+// formerRecordTypes are names that Microsoft has changed since, in lower case.
+var formerRecordTypes = map[string]int{"workplaceanalytics": 44}
+
 type recordTypeTable struct {
 	names   map[int]string
 	numbers map[string]int // by name in lower case
@@ -42,9 +45,13 @@ func RecordTypeName(number int) (string, bool) {
 	return name, ok
 }
 
-// RecordTypeNumber returns the number of a record type's name, in any letter case.
+// RecordTypeNumber returns the number of a record type's name or former name, in any letter case.
 func RecordTypeNumber(name string) (int, bool) {
-	n, ok := recordTypes().numbers[strings.ToLower(strings.TrimSpace(name))]
+	name = strings.ToLower(strings.TrimSpace(name))
+	if n, ok := formerRecordTypes[name]; ok {
+		return n, true
+	}
+	n, ok := recordTypes().numbers[name]
 	return n, ok
 }
 
