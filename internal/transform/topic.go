@@ -152,17 +152,17 @@ func finishTopic(rendered []byte) string {
 
 // appendTopicPart appends a placeholder's value, with an underscore for every character that Kafka does not take.
 func appendTopicPart(dst, value []byte) []byte {
-	value = bytes.TrimSpace(value)
-	if len(value) == 0 {
-		return append(dst, unknownTopicPart...)
-	}
-	for _, c := range value {
+	start := len(dst)
+	for _, c := range bytes.TrimSpace(value) {
 		switch {
 		case legal(c):
 			dst = append(dst, c)
 		case c&0xC0 != 0x80: // the first byte of a character
 			dst = append(dst, '_')
 		}
+	}
+	if len(dst) == start {
+		return append(dst, unknownTopicPart...)
 	}
 	return dst
 }
