@@ -1,0 +1,164 @@
+// Package auth obtains and renews the access tokens that the Management Activity API asks for.
+package auth
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"o365-kafka-connector/internal/audit"
+)
+
+const (
+	// requestTimeout bounds one request for a token, all its round trips included.
+	requestTimeout = 30 * time.Second
+	// maxMargin is how long before its expiry a long-lived token is renewed.
+	maxMargin = 5 * time.Minute
+	// maxRest is how long a valid token is used on after its renewal failed, before the next try.
+	maxRest = 30 * time.Second
+)
+
+// token is an access token with the time at which it stops working.
+type token struct {
+	value   string
+	expires time.Time
+}
+
+// issuer asks for a new token, past every cache.
+type issuer func(ctx context.Context) (token, error)
+
+// TokenSource hands out one tenant's access token and renews it in time. Calls may be concurrent: only one at a time
+// asks for a token, and the others share its answer.
+type TokenSource struct {
+	issue issuer
+	turn  chan struct{} // holds one element while somebody asks for a token
+
+	mu      sync.Mutex // guards the following
+	current token
+	renewAt time.Time
+	asked   int // how many requests have ended
+	failed  error
+}
+
+func newTokenSource(issue issuer) *TokenSource {
+	return &TokenSource{issue: issue, turn: make(chan struct{}, 1)}
+}
+
+// Token returns a token that is valid for some time to come. Its errors are *audit.Fault, except the context's.
+func (s *TokenSource) Token(ctx context.Context) (string, error) { return s.get(ctx, "") }
+
+// Renew returns another token than stale, which the API refused: the current one if that differs already, else a new
+// one. Its errors are those of Token.
+func (s *TokenSource) Renew(ctx context.Context, stale string) (string, error) {
+	return s.get(ctx, stale)
+}
+
+func (s *TokenSource) get(ctx context.Context, stale string) (string, error) {
+	value, answer, asked := s.look(stale)
+	if answer == good {
+		return value, nil
+	}
+	select {
+	case s.turn <- struct{}{}:
+	default:
+		if answer == due { // somebody else renews it
+			return value, nil
+		}
+		select {
+		case s.turn <- struct{}{}:
+		case <-ctx.Done():
+			return "", fmt.Errorf("wait for a token: %w", ctx.Err())
+		}
+	}
+	defer func() { <-s.turn }()
+
+	value, answer, ended := s.look(stale)
+	if answer == good {
+		return value, nil
+	}
+	if err := s.lastFailure(); err != nil && ended > asked {
+		return "", err // of the request that this call waited for
+	}
+	return s.ask(ctx, stale)
+}
+
+// state is what the current token is worth to a caller.
+type state int
+
+const (
+	useless state = iota // none, expired, or the one that was refused
+	due                  // works, and should be renewed
+	good
+)
+
+func (s *TokenSource) look(stale string) (value string, worth state, asked int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	switch {
+	case !s.usable(stale, now):
+		return "", useless, s.asked
+	case stale == "" && !now.Before(s.renewAt):
+		return s.current.value, due, s.asked
+	}
+	return s.current.value, good, s.asked
+}
+
+// usable is called with mu held.
+func (s *TokenSource) usable(stale string, now time.Time) bool {
+	return s.current.value != stale && now.Before(s.current.expires)
+}
+
+func (s *TokenSource) lastFailure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed
+}
+
+// ask asks for a new token. A failed renewal is no failure while the current token works: it is used on, and the next
+// try waits a little.
+func (s *TokenSource) ask(ctx context.Context, stale string) (string, error) {
+	rctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	fresh, err := s.issue(rctx)
+	if ctx.Err() != nil {
+		return "", fmt.Errorf("ask for a token: %w", ctx.Err())
+	}
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked++
+	s.failed = err
+	now := time.Now()
+	switch {
+	case err == nil:
+		s.current = fresh
+		s.renewAt = fresh.expires.Add(-margin(fresh.expires.Sub(now)))
+		return fresh.value, nil
+	case s.usable(stale, now):
+		s.failed = nil
+		s.renewAt = now.Add(min(maxRest, s.current.expires.Sub(now)/2))
+		return s.current.value, nil
+	}
+	return "", err
+}
+
+// margin is how long before its expiry a token of this lifetime is renewed: short-lived ones are used for most of it.
+func margin(lifetime time.Duration) time.Duration { return min(maxMargin, lifetime/5) }
+
+// staticSource hands out a token that never changes.
+func staticSource(value string) *TokenSource {
+	first := true
+	return newTokenSource(func(context.Context) (token, error) {
+		if !first {
+			return token{}, &audit.Fault{
+				Cause: audit.CauseUnauthorized, Scope: audit.OfTenant,
+				Hint: "the static token was refused: put a new one into auth.token, or use method client_secret",
+				Err:  fmt.Errorf("renew token: a static token cannot be renewed"),
+			}
+		}
+		first = false
+		return token{value: value, expires: time.Now().Add(100 * 365 * 24 * time.Hour)}, nil
+	})
+}

@@ -1,0 +1,99 @@
+package auth
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+)
+
+func newHTTPClient(o Options, plain bool) (*http.Client, error) {
+	roots, err := trusted(o.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	transport := &http.Transport{
+		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, InsecureSkipVerify: o.Insecure}, //nolint:gosec // the operator's choice
+		DialContext:     (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+		// One request an hour: a kept connection would be closed by the time it is needed.
+		DisableKeepAlives: true,
+	}
+	if o.Proxy {
+		transport.Proxy = http.ProxyFromEnvironment
+	}
+	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	if plain {
+		authority, err := url.Parse(strings.TrimRight(o.Authority, "/"))
+		if err != nil {
+			return nil, fmt.Errorf("parse authority: %w", err)
+		}
+		client.Transport = downgrade{host: authority.Host, next: transport}
+	}
+	return client, nil
+}
+
+// trusted returns the system's authorities and those of the file; nil stands for the system's.
+func trusted(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("ca_file: %w", err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("ca_file: %s holds no PEM certificate", file)
+	}
+	return pool, nil
+}
+
+// downgrade sends https requests for one host over http. azidentity and the library below it insist on https, and an
+// emulator on this machine has no certificate to offer. It is only used where parseAuthority allows plain http.
+type downgrade struct {
+	host string
+	next http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper. The addresses inside of the discovery document are turned to https as well,
+// since its issuer must equal the authority.
+func (d downgrade) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Host != d.host || r.URL.Scheme != "https" {
+		return d.next.RoundTrip(r)
+	}
+	plain := r.Clone(r.Context())
+	plain.URL.Scheme = "http"
+	response, err := d.next.RoundTrip(plain)
+	if err != nil || !strings.HasSuffix(r.URL.Path, "/.well-known/openid-configuration") {
+		return response, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if err != nil {
+		return nil, fmt.Errorf("read discovery document: %w", err)
+	}
+	body = bytes.ReplaceAll(body, []byte("http://"+d.host), []byte("https://"+d.host))
+	response.Body = io.NopCloser(bytes.NewReader(body))
+	response.ContentLength = int64(len(body))
+	response.Header.Del("Content-Length")
+	return response, nil
+}
+
+// loopback reports whether a host name or address is this machine's own.
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
