@@ -18,7 +18,7 @@ import (
 // guardScript reads the server's process id, or an empty line when it has ended, until the process that started it
 // is gone; then it cleans up: kills the server, removes the directory, runs the command given.
 const guardScript = `while read -r line; do pid=$line; done
-[ -n "$pid" ] && kill -9 -- "-$pid"
+[ -n "$pid" ] && kill -9 "-$pid"
 rm -rf -- "$1"
 shift
 [ $# -gt 0 ] && exec "$@"`
