@@ -1,0 +1,131 @@
+package checkpoint
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"o365-kafka-connector/internal/audit"
+)
+
+// pendingDocument is a pending blob as it is stored.
+type pendingDocument struct {
+	ID          string      `json:"id"`
+	URI         string      `json:"uri"`
+	Created     time.Time   `json:"created"`
+	Listed      string      `json:"listed,omitempty"`
+	Expires     time.Time   `json:"expires,omitzero"`
+	Cause       audit.Cause `json:"cause"`
+	Error       string      `json:"error,omitempty"`
+	Attempts    int         `json:"attempts"`
+	Same        int         `json:"same,omitempty"`
+	SHA256      string      `json:"sha256,omitempty"`
+	FirstFailed time.Time   `json:"first_failed"`
+	LastFailed  time.Time   `json:"last_failed"`
+	NextTry     time.Time   `json:"next_try"`
+}
+
+func storePending(p audit.Pending) pendingDocument {
+	return pendingDocument{
+		ID: p.Blob.ID, URI: p.Blob.URI, Created: p.Blob.Created.UTC(), Listed: p.Blob.Listed,
+		Expires: p.Blob.Expires.UTC(), Cause: p.Cause, Error: p.Error, Attempts: p.Attempts, Same: p.Same,
+		SHA256: p.SHA256, FirstFailed: p.FirstFailed.UTC(), LastFailed: p.LastFailed.UTC(), NextTry: p.NextTry.UTC(),
+	}
+}
+
+func (d pendingDocument) pending() audit.Pending {
+	return audit.Pending{
+		Blob:  audit.Blob{ID: d.ID, URI: d.URI, Created: d.Created, Listed: d.Listed, Expires: d.Expires},
+		Cause: d.Cause, Error: d.Error, Attempts: d.Attempts, Same: d.Same, SHA256: d.SHA256,
+		FirstFailed: d.FirstFailed, LastFailed: d.LastFailed, NextTry: d.NextTry,
+	}
+}
+
+// gapDocument is a gap as it is stored.
+type gapDocument struct {
+	From  time.Time   `json:"from"`
+	To    time.Time   `json:"to"`
+	Cause audit.Cause `json:"cause"`
+	Count int         `json:"count,omitempty"`
+	Noted time.Time   `json:"noted"`
+}
+
+func storeGap(g audit.Gap) gapDocument {
+	return gapDocument{From: g.From.UTC(), To: g.To.UTC(), Cause: g.Cause, Count: g.Count, Noted: g.Noted.UTC()}
+}
+
+func (d gapDocument) gap() audit.Gap {
+	return audit.Gap{From: d.From, To: d.To, Cause: d.Cause, Count: d.Count, Noted: d.Noted}
+}
+
+// desiredDocument is an operator's wish as the file store keeps it.
+type desiredDocument struct {
+	State audit.DesiredState `json:"state"`
+	Since time.Time          `json:"since,omitzero"`
+}
+
+// entryDocument is everything of an entry but its epoch, which says nothing about the content, and the position that
+// it was applied with. Its times are in microseconds since 1970.
+type entryDocument struct {
+	N        int64             `json:"n"`
+	Position int64             `json:"position"`
+	At       int64             `json:"at"`
+	Done     []audit.Hash      `json:"done,omitempty"`
+	Pending  []pendingDocument `json:"pending,omitempty"`
+	Resolved []audit.Hash      `json:"resolved,omitempty"`
+	Gaps     []gapDocument     `json:"gaps,omitempty"`
+	Desired  *desiredDocument  `json:"desired,omitempty"`
+}
+
+func storeEntry(e audit.Entry, position int64) entryDocument {
+	d := entryDocument{N: e.N, Position: position, At: micros(e.Time), Done: e.Done, Resolved: e.Resolved}
+	for _, p := range e.Pending {
+		d.Pending = append(d.Pending, storePending(p))
+	}
+	for _, g := range e.Gaps {
+		d.Gaps = append(d.Gaps, storeGap(g))
+	}
+	if e.Desired != nil {
+		d.Desired = &desiredDocument{State: e.Desired.State, Since: e.Desired.Since.UTC()}
+	}
+	return d
+}
+
+// encode returns the entry as JSON and its hash, by which the store knows a repeated call.
+func (d entryDocument) encode() (text []byte, hash string, err error) {
+	text, err = json.Marshal(d)
+	if err != nil {
+		return nil, "", fmt.Errorf("encode checkpoint entry %d: %w", d.N, err)
+	}
+	sum := sha256.Sum256(text)
+	return text, hex.EncodeToString(sum[:16]), nil
+}
+
+// checkEntry refuses what cannot be stored: it is a bug of the caller.
+func checkEntry(e audit.Entry) error {
+	if e.N < 1 {
+		return fmt.Errorf("apply checkpoint entry: N is %d, the first entry is number 1", e.N)
+	}
+	if e.Time.Unix() <= 0 {
+		return fmt.Errorf("apply checkpoint entry %d: it has no time", e.N)
+	}
+	return nil
+}
+
+// micros writes a time as microseconds since 1970, the zero time as 0.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// fromMicros reads what micros writes.
+func fromMicros(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}

@@ -1,0 +1,167 @@
+package checkpoint
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"o365-kafka-connector/internal/audit"
+)
+
+// trimEvery is how far the ledger's end has to move before old hashes are looked for.
+const trimEvery = 3600 // seconds
+
+// ledgerPart is how many hashes stand in one line of a base.
+const ledgerPart = 1000
+
+// fileState is what a log adds up to.
+type fileState struct {
+	present    bool // a reset has given it an N
+	n          int64
+	epoch      int64
+	position   int64
+	last       string // hash of entry n
+	firstStart int64
+	progress   progressDocument
+	pending    map[audit.Hash]pendingDocument
+	gaps       []gapDocument
+	desired    desiredDocument
+	ledger     map[audit.Hash]uint32 // second of marking
+	trimmed    int64                 // where the ledger was cut off last, in seconds
+	missing    int                   // hashes of the base still to come
+	damage     error                 // why there is something, but nothing usable
+}
+
+func newFileState() *fileState {
+	return &fileState{pending: map[audit.Hash]pendingDocument{}, ledger: map[audit.Hash]uint32{}}
+}
+
+func (s *fileState) lose(why string) { s.damage = fmt.Errorf("%w: %s", audit.ErrLost, why) }
+
+// usable is audit.ErrLost if there is no checkpoint to stand on.
+func (s *fileState) usable() error {
+	if s.damage != nil {
+		return s.damage
+	}
+	if !s.present {
+		return fmt.Errorf("%w: nothing is stored", audit.ErrLost)
+	}
+	return nil
+}
+
+// fold applies a line of the log.
+func (s *fileState) fold(l logLine) error {
+	switch {
+	case l.Base != nil:
+		return s.foldBase(*l.Base)
+	case l.Ledger != nil:
+		for _, h := range l.Ledger.Hashes {
+			s.ledger[h] = l.Ledger.At
+		}
+		s.missing -= len(l.Ledger.Hashes)
+	case l.Epoch != 0:
+		s.epoch = l.Epoch
+	case l.Entry != nil:
+		return s.foldEntry(*l.Entry)
+	case l.Progress != nil:
+		watermark := max(s.progress.Watermark, l.Progress.Watermark)
+		s.progress = *l.Progress
+		s.progress.Watermark = watermark
+	}
+	return nil
+}
+
+func (s *fileState) foldBase(b baseDocument) error {
+	if b.Schema != schemaVersion {
+		return schemaFault(b.Schema)
+	}
+	fresh := newFileState()
+	fresh.present, fresh.n, fresh.epoch, fresh.position = b.Present, b.N, b.Epoch, b.Position
+	fresh.last, fresh.firstStart, fresh.progress, fresh.desired = b.Last, b.FirstStart, b.Progress, b.Desired
+	fresh.gaps, fresh.missing = b.Gaps, b.Ledger
+	for _, p := range b.Pending {
+		fresh.pending[audit.HashOf(p.ID)] = p
+	}
+	*s = *fresh
+	return nil
+}
+
+func (s *fileState) foldEntry(e entryDocument) error {
+	if !s.present || e.N != s.n+1 {
+		s.lose(fmt.Sprintf("entry %d stands behind entry %d in its log", e.N, s.n))
+		return nil
+	}
+	_, hash, err := e.encode()
+	if err != nil {
+		return err
+	}
+	at := e.At / int64(time.Second/time.Microsecond)
+	for _, p := range e.Pending {
+		s.pending[audit.HashOf(p.ID)] = p
+	}
+	for _, h := range e.Done {
+		s.ledger[h] = uint32(at) //nolint:gosec // until 2106
+		delete(s.pending, h)
+	}
+	for _, h := range e.Resolved {
+		delete(s.pending, h)
+	}
+	s.gaps = append(s.gaps, e.Gaps...)
+	s.gaps = s.gaps[max(0, len(s.gaps)-maxGaps):]
+	if e.Desired != nil {
+		s.desired = *e.Desired
+	}
+	s.trim(min(at, time.Now().Unix()) - int64(LedgerAge/time.Second))
+	s.n, s.position, s.last = e.N, e.Position, hash
+	return nil
+}
+
+// trim forgets what was marked before the cutoff.
+func (s *fileState) trim(cutoff int64) {
+	if cutoff < s.trimmed+trimEvery {
+		return
+	}
+	s.trimmed = cutoff
+	maps.DeleteFunc(s.ledger, func(_ audit.Hash, at uint32) bool { return int64(at) < cutoff })
+}
+
+// checkpoint returns the state as the pipeline sees it.
+func (s *fileState) checkpoint() audit.Checkpoint {
+	c := audit.Checkpoint{
+		N: s.n, Epoch: s.epoch, Position: s.position, FirstStart: fromMicros(s.firstStart),
+		Progress: s.progress.progress(), Desired: audit.Desired{State: s.desired.State, Since: s.desired.Since},
+	}
+	for _, d := range s.pending {
+		c.Pending = append(c.Pending, d.pending())
+	}
+	sortPending(c.Pending)
+	for _, d := range s.gaps {
+		c.Gaps = append(c.Gaps, d.gap())
+	}
+	slices.SortStableFunc(c.Gaps, func(a, b audit.Gap) int { return a.Noted.Compare(b.Noted) })
+	return c
+}
+
+func (s *fileState) base() *baseDocument {
+	return &baseDocument{
+		Schema: schemaVersion, Present: s.present, N: s.n, Epoch: s.epoch, Position: s.position, Last: s.last,
+		FirstStart: s.firstStart, Progress: s.progress, Pending: slices.Collect(maps.Values(s.pending)), Gaps: s.gaps,
+		Desired: s.desired, Ledger: len(s.ledger),
+	}
+}
+
+// ledgerParts cuts the ledger into lines.
+func (s *fileState) ledgerParts() []ledgerDocument {
+	bySecond := map[uint32][]audit.Hash{}
+	for h, at := range s.ledger {
+		bySecond[at] = append(bySecond[at], h)
+	}
+	var parts []ledgerDocument
+	for at, hashes := range bySecond {
+		for part := range slices.Chunk(hashes, ledgerPart) {
+			parts = append(parts, ledgerDocument{At: at, Hashes: part})
+		}
+	}
+	return parts
+}

@@ -1,0 +1,10 @@
+-- ARGV: epoch, then watermark, swept, swept fully and subscription tried in microseconds
+local no = refused(ARGV[1])
+if no then return no end
+local _, carriers = common()
+if carriers < 5 then return {'LOST', 'a key is missing'} end
+if tonumber(ARGV[2]) > tonumber(redis.call('HGET', STATE, 'watermark') or 0) then
+  redis.call('HSET', STATE, 'watermark', ARGV[2])
+end
+redis.call('HSET', STATE, 'swept', ARGV[3], 'swept_fully', ARGV[4], 'subscribe_tried', ARGV[5])
+return {'OK'}

@@ -1,0 +1,145 @@
+package checkpoint
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"o365-kafka-connector/internal/audit"
+)
+
+// The time-outs of one try; callTimeout bounds a call with all its tries.
+const (
+	dialTimeout = 2 * time.Second
+	readTimeout = 2 * time.Second
+	maxRetries  = 2
+)
+
+// redisStore is the Store in Redis.
+type redisStore struct {
+	client redis.UniversalClient
+	config Config
+}
+
+var quietOnce sync.Once
+
+func openRedis(c Config) (*redisStore, error) {
+	options, err := clientOptions(c.Redis)
+	if err != nil {
+		return nil, err
+	}
+	quietOnce.Do(func() { redis.SetLogger(debugLogger{}) })
+	return &redisStore{client: redis.NewUniversalClient(options), config: c}, nil
+}
+
+func clientOptions(c RedisConfig) (*redis.UniversalOptions, error) {
+	encryption, err := c.TLS.client()
+	if err != nil {
+		return nil, err
+	}
+	return &redis.UniversalOptions{
+		Addrs:                 c.Addresses,
+		DB:                    c.DB,
+		Username:              c.Username,
+		Password:              c.Password.Reveal(),
+		MasterName:            c.SentinelMaster,
+		SentinelUsername:      c.SentinelUsername,
+		SentinelPassword:      c.SentinelPassword.Reveal(),
+		IsClusterMode:         c.Cluster,
+		TLSConfig:             encryption,
+		MaxRetries:            maxRetries,
+		DialTimeout:           dialTimeout,
+		DialerRetries:         1,
+		ReadTimeout:           readTimeout,
+		WriteTimeout:          readTimeout,
+		ContextTimeoutEnabled: true,
+		DisableIdentity:       true,
+		MaintNotificationsConfig: &maintnotifications.Config{
+			Mode: maintnotifications.ModeDisabled,
+		},
+	}, nil
+}
+
+// client returns the settings of a connection, nil for one without TLS.
+func (c TLSConfig) client() (*tls.Config, error) {
+	if !c.Enabled {
+		return nil, nil
+	}
+	settings := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: c.Insecure} //nolint:gosec // asked for
+	if c.CAFile != "" {
+		pem, err := os.ReadFile(c.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("read redis.tls.ca_file: %w", err)
+		}
+		settings.RootCAs = x509.NewCertPool()
+		if !settings.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("read redis.tls.ca_file: %s holds no certificate in PEM form", c.CAFile)
+		}
+	}
+	if c.CertFile != "" {
+		certificate, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("read redis.tls.cert_file and redis.tls.key_file: %w", err)
+		}
+		settings.Certificates = []tls.Certificate{certificate}
+	}
+	return settings, nil
+}
+
+// debugLogger keeps the client library from writing to standard error: what matters comes back as an error.
+type debugLogger struct{}
+
+func (debugLogger) Printf(ctx context.Context, format string, v ...any) {
+	slog.DebugContext(ctx, "redis client", "message", fmt.Sprintf(format, v...))
+}
+
+// Acquire raises the stream's epoch.
+func (r *redisStore) Acquire(ctx context.Context, s audit.Stream) (Handle, error) {
+	h := &redisHandle{store: r, stream: s, keys: r.keys(s)}
+	answer, err := h.run(ctx, acquireScript, newToken())
+	if err != nil {
+		return nil, h.wrap("acquire checkpoint", err)
+	}
+	h.epoch, err = strconv.ParseInt(text(answer, 0), 10, 64)
+	if err != nil {
+		return nil, h.wrap("acquire checkpoint", err)
+	}
+	return h, nil
+}
+
+// keys names the stream's keys. What stands in braces puts them on one node of a cluster.
+func (r *redisStore) keys(s audit.Stream) []string {
+	stem := r.config.KeyPrefix + "{" + s.Key() + "}:"
+	return []string{stem + "state", stem + "ledger", stem + "pending", stem + "gaps", stem + "desired"}
+}
+
+// Ping reports whether Redis answers and lets us in.
+func (r *redisStore) Ping(ctx context.Context) error {
+	return r.do(ctx, "ping redis", func(ctx context.Context) error { return r.client.Ping(ctx).Err() })
+}
+
+// Close gives the connections back.
+func (r *redisStore) Close() error { return r.client.Close() }
+
+// do bounds a call in time and says what an error means.
+func (r *redisStore) do(ctx context.Context, what string, call func(context.Context) error) error {
+	bounded, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	err := call(bounded)
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: %w", what, context.Cause(ctx))
+	}
+	return redisFault(what, err)
+}
