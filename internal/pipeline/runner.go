@@ -159,7 +159,7 @@ func (w *run) giveUp(ctx context.Context, h Handle, err error) error {
 }
 
 // loop runs planners, workers and the publisher. When ctx ends, planners stop at once; the blobs in hand have the
-// drain time. When the publisher fails, everything else ends.
+// drain time. When one of them fails, everything ends at once.
 func (w *run) loop(ctx context.Context) error {
 	hard, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -172,22 +172,29 @@ func (w *run) loop(ctx context.Context) error {
 	soft, halt := context.WithCancel(ctx)
 	defer halt()
 
+	part := func(err error) error {
+		if err != nil && ctx.Err() == nil {
+			cancel()
+			halt()
+		}
+		return err
+	}
 	var publishing errgroup.Group
 	publishing.Go(func() error {
-		err := w.publish(hard)
-		halt()
+		err := part(w.publish(hard))
 		return errors.Join(err, w.drop())
 	})
 	preparing, gctx := errgroup.WithContext(soft)
-	preparing.Go(func() error { return w.live(gctx) })
-	preparing.Go(func() error { return w.sweeps(gctx) })
-	preparing.Go(func() error { return w.retries(gctx) })
+	preparing.Go(func() error { return part(w.live(gctx)) })
+	preparing.Go(func() error { return part(w.sweeps(gctx)) })
+	preparing.Go(func() error { return part(w.retries(gctx)) })
 	for range w.Workers {
-		preparing.Go(func() error { return w.prepareAll(gctx, hard) })
+		preparing.Go(func() error { return part(w.prepareAll(gctx, hard)) })
 	}
 	err := preparing.Wait()
 	close(w.ready)
-	if fatal := publishing.Wait(); fatal != nil {
+	fatal := publishing.Wait()
+	if fatal != nil && !errors.Is(fatal, context.Canceled) {
 		return fatal
 	}
 	return err

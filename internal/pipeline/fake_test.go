@@ -1,0 +1,363 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"o365-kafka-connector/internal/audit"
+)
+
+var testStream = audit.Stream{
+	Tenant:      audit.Tenant{ID: "11111111-1111-1111-1111-111111111111", Name: "contoso"},
+	ContentType: audit.Exchange,
+}
+
+// fakeBlob is a blob of the fake service.
+type fakeBlob struct {
+	audit.Blob
+	visible time.Time // when listings start to show it; zero: at once
+	records []string
+	partial bool // shows its first record only to a listing that starts at its contentCreated
+}
+
+// world is a service, a sink and a checkpoint store in memory, with a switch for every fault.
+type world struct {
+	mu        sync.Mutex
+	blobs     []fakeBlob
+	partly    map[string]bool
+	delivered map[string]int
+	letters   []audit.DeadLetter
+	lists     []audit.Window
+	fetches   map[string]int
+	opened    int
+	starts    int
+	enabled   bool
+
+	onList  func(w audit.Window) error
+	onFetch func(b audit.Blob) error
+	onStore func(call string) error
+	onSend  func() error
+
+	epoch  int64
+	exists bool
+	c      audit.Checkpoint
+	ledger map[audit.Hash]bool
+}
+
+func newWorld() *world {
+	return &world{
+		partly: map[string]bool{}, delivered: map[string]int{}, fetches: map[string]int{}, enabled: true,
+		ledger: map[audit.Hash]bool{},
+	}
+}
+
+func (w *world) add(id string, created time.Time, records ...string) *fakeBlob {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	b := fakeBlob{Blob: audit.Blob{ID: id, Created: created, Expires: created.Add(lifetime)}, records: records}
+	w.blobs = append(w.blobs, b)
+	return &w.blobs[len(w.blobs)-1]
+}
+
+func call[T any](w *world, f func(T) error, arg T) error {
+	if f == nil {
+		return nil
+	}
+	return f(arg)
+}
+
+// The service.
+
+func (w *world) Now() time.Time { return time.Now() }
+
+func (w *world) Subscribed(context.Context, audit.Stream) (bool, error) { return w.enabled, nil }
+
+func (w *world) Subscribe(context.Context, audit.Stream) error {
+	w.starts++
+	return nil
+}
+
+func (w *world) List(_ context.Context, _ audit.Stream, win audit.Window) iter.Seq2[audit.Blob, error] {
+	return func(yield func(audit.Blob, error) bool) {
+		for {
+			err := call(w, w.onList, win)
+			if err == nil {
+				break
+			}
+			f, _ := errors.AsType[*audit.Fault](err)
+			if !yield(audit.Blob{}, err) || f != nil && (f.Cause == audit.CauseTooSlow || f.Cause == audit.CauseWindow) {
+				return
+			}
+		}
+		w.mu.Lock()
+		w.lists = append(w.lists, win)
+		var out []audit.Blob
+		for _, b := range w.blobs {
+			if win.Contains(b.Created) && !b.visible.After(time.Now()) && !b.Created.After(time.Now()) {
+				w.partly[b.ID] = b.partial && b.Created.Equal(win.Start)
+				out = append(out, b.Blob)
+			}
+		}
+		w.mu.Unlock()
+		for _, b := range out {
+			if !yield(b, nil) {
+				return
+			}
+		}
+	}
+}
+
+type fakeContent struct {
+	records []string
+	err     error
+}
+
+func (c *fakeContent) Size() int64  { return 100 }
+func (c *fakeContent) Close() error { return nil }
+
+func (c *fakeContent) Records() iter.Seq2[audit.Record, error] {
+	return func(yield func(audit.Record, error) bool) {
+		for i, id := range c.records {
+			r := audit.Record{Raw: []byte(id), Ordinal: i}
+			r.Fields[audit.FieldID] = audit.Value{Text: []byte(id)}
+			if !yield(r, nil) {
+				return
+			}
+		}
+		if c.err != nil {
+			yield(audit.Record{}, c.err)
+		}
+	}
+}
+
+func (w *world) Fetch(_ context.Context, _ audit.Stream, b audit.Blob) (Content, error) {
+	w.mu.Lock()
+	w.fetches[b.ID]++
+	w.mu.Unlock()
+	if err := call(w, w.onFetch, b); err != nil {
+		return nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := slices.IndexFunc(w.blobs, func(f fakeBlob) bool { return f.ID == b.ID })
+	records := w.blobs[i].records
+	if w.partly[b.ID] {
+		records = records[:1]
+	}
+	return &fakeContent{records: records}, nil
+}
+
+// The transform passes records on.
+
+type passOn struct{}
+
+func (passOn) Headers(audit.Blob) []audit.Header { return nil }
+func (passOn) Growth() float64                   { return 1 }
+
+func (passOn) Event(_ audit.Blob, r *audit.Record) (audit.Event, bool, error) {
+	return audit.Event{Topic: "events", Value: r.Raw}, string(r.Raw) != "filtered", nil
+}
+
+// The sink.
+
+type fakeSink struct{ *world }
+
+func (s fakeSink) Open(context.Context, audit.Stream) (Publisher, error) {
+	s.opened++
+	return s, nil
+}
+
+func (s fakeSink) Publish(ctx context.Context, c audit.Commit) (audit.Receipt, error) {
+	if s.onSend != nil {
+		if err := s.onSend(); err != nil {
+			return audit.Receipt{}, err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, b := range c.Batches {
+		for e, err := range b.Events() {
+			if err != nil {
+				return audit.Receipt{}, err
+			}
+			s.delivered[string(e.Value)]++
+		}
+	}
+	s.letters = append(s.letters, c.DeadLetters...)
+	return audit.Receipt{Position: -1}, ctx.Err()
+}
+
+func (s fakeSink) Close() error { return nil }
+
+// The checkpoint.
+
+type fakeStore struct{ *world }
+
+type fakeHandle struct {
+	*world
+	epoch int64
+}
+
+func (s fakeStore) Acquire(context.Context, audit.Stream) (Handle, error) {
+	if err := call(s.world, s.onStore, "acquire"); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.world.epoch++
+	return &fakeHandle{s.world, s.world.epoch}, nil
+}
+
+func (h *fakeHandle) guard(name string, n int64, checkN bool) error {
+	if err := call(h.world, h.onStore, name); err != nil {
+		return err
+	}
+	switch {
+	case !h.exists || checkN && h.c.N != n:
+		return audit.ErrLost
+	case h.world.epoch != h.epoch:
+		return audit.ErrFenced
+	}
+	return nil
+}
+
+func (h *fakeHandle) Load(context.Context) (audit.Checkpoint, bool, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c := h.c
+	c.Epoch = h.epoch
+	c.Pending = slices.Clone(c.Pending)
+	return c, h.exists, nil
+}
+
+func (h *fakeHandle) Reset(_ context.Context, c audit.Checkpoint) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.c, h.exists, h.world.ledger = c, true, map[audit.Hash]bool{}
+	return nil
+}
+
+func (h *fakeHandle) Unseen(_ context.Context, n int64, hashes []audit.Hash) ([]audit.Hash, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := h.guard("unseen", n, true); err != nil {
+		return nil, err
+	}
+	var out []audit.Hash
+	for _, x := range hashes {
+		if !h.ledger[x] {
+			out = append(out, x)
+		}
+	}
+	return out, nil
+}
+
+func (h *fakeHandle) Apply(_ context.Context, e audit.Entry, _ int64) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := h.guard("apply", e.N-1, h.c.N != e.N); err != nil {
+		return err
+	}
+	h.c.N = e.N
+	gone := map[audit.Hash]bool{}
+	for _, x := range e.Done {
+		h.ledger[x], gone[x] = true, true
+	}
+	for _, p := range e.Pending {
+		gone[p.Blob.Hash()] = true
+	}
+	h.c.Pending = slices.DeleteFunc(h.c.Pending, func(p audit.Pending) bool { return gone[p.Blob.Hash()] })
+	h.c.Pending = append(h.c.Pending, e.Pending...)
+	h.c.Gaps = append(h.c.Gaps, e.Gaps...)
+	return call(h.world, h.onStore, "applied")
+}
+
+func (h *fakeHandle) Advance(_ context.Context, p audit.Progress) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := h.guard("advance", 0, false); err != nil {
+		return err
+	}
+	h.c.Progress = p
+	return nil
+}
+
+func (h *fakeHandle) Release(context.Context) error { return nil }
+
+type noMeter struct{}
+
+func (noMeter) Blob(audit.Stream, string)                            {}
+func (noMeter) Records(audit.Stream, string, int)                    {}
+func (noMeter) DeadLetter(audit.Stream, audit.Cause)                 {}
+func (noMeter) Gap(audit.Stream, audit.Cause)                        {}
+func (noMeter) Published(audit.Stream, time.Duration, time.Duration) {}
+func (noMeter) CheckpointError(audit.Stream)                         {}
+func (noMeter) Fenced(audit.Stream)                                  {}
+
+func (w *world) runner() *Runner {
+	log := slog.New(slog.DiscardHandler)
+	return &Runner{
+		Sink: fakeSink{w}, Checkpoints: fakeStore{w}, Meter: noMeter{}, Board: NewBoard(log, "test"),
+		Budget: NewBudget(32 << 20), Spool: NewSpool("", 1<<30), Log: log, Drain: 5 * time.Second,
+		Group: Group{Blobs: 250, Records: 10000, Linger: 500 * time.Millisecond},
+	}
+}
+
+func (w *world) settings() Settings {
+	return Settings{
+		Stream: testStream, Source: w, Transform: func() (Transform, error) { return passOn{}, nil },
+		AutoSubscribe: true, FirstFetch: time.Hour, PollInterval: 30 * time.Second, Overlap: 5 * time.Minute,
+		SweepInterval: 30 * time.Minute, SweepDepth: 24 * time.Hour, Workers: 4, BlobBuffer: 4 << 20,
+	}
+}
+
+// runFor runs the stream for a while of virtual time.
+func (w *world) runFor(t *testing.T, d time.Duration, change ...func(*Settings)) *Runner {
+	t.Helper()
+	r, s := w.runner(), w.settings()
+	for _, c := range change {
+		c(&s)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	defer cancel()
+	r.Supervise(ctx, s)
+	return r
+}
+
+// lost returns the records that were not delivered, repeated those that were more than once.
+func (w *world) lost() (out []string) {
+	for _, b := range w.blobs {
+		for _, r := range b.records {
+			if w.delivered[r] == 0 && r != "filtered" {
+				out = append(out, r)
+			}
+		}
+	}
+	return out
+}
+
+func (w *world) repeated() (out []string) {
+	for r, n := range w.delivered {
+		if n > 1 {
+			out = append(out, fmt.Sprintf("%s %d times", r, n))
+		}
+	}
+	return out
+}
+
+func (w *world) check(t *testing.T) {
+	t.Helper()
+	if lost := w.lost(); len(lost) > 0 {
+		t.Errorf("%d records lost, as %q", len(lost), lost[0])
+	}
+	if repeated := w.repeated(); len(repeated) > 0 {
+		t.Errorf("%d records repeated, as %q", len(repeated), repeated[0])
+	}
+}
