@@ -176,7 +176,7 @@ func (b *Batch) fromFile() iter.Seq2[Event, error] {
 		var buf []byte
 		in := bufio.NewReaderSize(io.NewSectionReader(b.file, 0, b.size), 64<<10)
 		for range b.count {
-			e, err := p.read(in, &buf)
+			e, err := p.read(in, &buf, b.size)
 			if !yield(e, err) || err != nil {
 				return
 			}

@@ -9,7 +9,7 @@ import (
 	"slices"
 )
 
-var errFrame = errors.New("read prepared event: damaged frame")
+var errFrame = errors.New("damaged frame of a prepared event")
 
 // appendFrame writes everything of an event but its value, which follows it to the end of the frame: ordinal, topic,
 // key (length + 1, so that 0 is no key) and headers.
@@ -41,16 +41,32 @@ type frameParser struct {
 	failed  bool
 }
 
-func (p *frameParser) read(in *bufio.Reader, buf *[]byte) (Event, error) {
+// read takes the next frame, of at most limit bytes, out of a temporary file.
+func (p *frameParser) read(in *bufio.Reader, buf *[]byte, limit int64) (Event, error) {
 	length, err := binary.ReadUvarint(in)
 	if err != nil {
-		return Event{}, fmt.Errorf("read temporary file: %w", err)
+		return Event{}, readFault(err)
+	}
+	if length > uint64(limit) {
+		return Event{}, readFault(errFrame)
 	}
 	*buf = slices.Grow((*buf)[:0], int(length))[:length]
 	if _, err := io.ReadFull(in, *buf); err != nil {
-		return Event{}, fmt.Errorf("read temporary file: %w", err)
+		return Event{}, readFault(err)
 	}
-	return p.parse(*buf)
+	e, err := p.parse(*buf)
+	if err != nil {
+		return Event{}, readFault(err)
+	}
+	return e, nil
+}
+
+// readFault is told apart from a fault of the sink: the temporary file is to blame.
+func readFault(err error) error {
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return AsFault(fmt.Errorf("read temporary file: %w", err), CauseSpool)
 }
 
 func (p *frameParser) parse(frame []byte) (Event, error) {

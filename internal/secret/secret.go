@@ -1,7 +1,11 @@
 // Package secret keeps passwords, keys and tokens out of logs, errors and dumps.
 package secret
 
-import "log/slog"
+import (
+	"fmt"
+	"io"
+	"log/slog"
+)
 
 // mask stands for a secret wherever one would be printed.
 const mask = "***"
@@ -19,6 +23,9 @@ func (s String) String() string {
 	}
 	return mask
 }
+
+// Format masks the secret for every verb, also those that suit no text: fmt would print the value to explain itself.
+func (s String) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // GoString masks %#v.
 func (s String) GoString() string { return s.String() }

@@ -109,7 +109,7 @@ func (t *Transformer) Event(b audit.Blob, r *audit.Record) (audit.Event, bool, e
 	if !t.filter.Keep(r) {
 		return audit.Event{}, false, nil
 	}
-	e := audit.Event{Topic: t.topic, Key: t.key(b, r), Value: r.Raw, Headers: t.eventHeaders(r)}
+	e := audit.Event{Topic: t.topic, Key: t.key(b, r), Value: r.Raw, Headers: t.eventHeaders(r), Ordinal: r.Ordinal}
 	if e.Topic == "" {
 		e.Topic = t.topics.name(r)
 	}

@@ -84,7 +84,11 @@ func TestKeys(t *testing.T) {
 		o.Key = test.key
 		r := record(test.record)
 		r.Ordinal = 3
-		got := event(t, transformer(t, o), r).Key
+		e := event(t, transformer(t, o), r)
+		if e.Ordinal != 3 {
+			t.Errorf("ordinal = %d, want 3", e.Ordinal)
+		}
+		got := e.Key
 		if (got == nil) != (test.key == KeyNone) {
 			t.Errorf("key %s of %s is nil: %v", test.key, test.record, got == nil)
 		}

@@ -18,9 +18,14 @@ var suffixes = []struct {
 	name string
 	size Bytes
 }{
-	{"kib", KiB}, {"mib", MiB}, {"gib", GiB},
-	{"kb", 1000}, {"mb", 1000 * 1000}, {"gb", 1000 * 1000 * 1000},
-	{"b", 1}, {"", 1},
+	{"kib", KiB},
+	{"mib", MiB},
+	{"gib", GiB},
+	{"kb", 1000},
+	{"mb", 1000 * 1000},
+	{"gb", 1000 * 1000 * 1000},
+	{"b", 1},
+	{"", 1},
 }
 
 // Bytes is a size written as 32MiB, 4 MB or a plain number of bytes.

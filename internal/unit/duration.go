@@ -3,6 +3,7 @@ package unit
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -62,7 +63,7 @@ func ParseDuration(s string) (time.Duration, error) {
 		return time.Duration(value * float64(time.Second)), nil
 	}
 	one, ok := words[strings.TrimSuffix(strings.ToLower(strings.TrimSpace(word)), "s")]
-	if !ok || value*float64(one) > 1e18 {
+	if !ok || math.Abs(value)*float64(one) > 1e18 {
 		return 0, durationError(s)
 	}
 	return time.Duration(value * float64(one)), nil
