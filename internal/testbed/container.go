@@ -72,7 +72,7 @@ func newContainer(ctx context.Context, o containerOptions) (runner, error) {
 
 // command runs one command of the container engine.
 func command(ctx context.Context, args ...string) error {
-	out, err := exec.CommandContext(ctx, engine(), args...).CombinedOutput() //nolint:gosec // our own command lines
+	out, err := exec.CommandContext(ctx, engine(), args...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%s %s: %w: %s", engine(), args[0], err, out)
 	}
@@ -85,10 +85,10 @@ func (c *container) start(ctx context.Context) error { return command(ctx, "star
 func (c *container) alive() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	if log, err := exec.CommandContext(ctx, engine(), "logs", c.name).CombinedOutput(); err == nil { //nolint:gosec // our own name
+	if log, err := exec.CommandContext(ctx, engine(), "logs", c.name).CombinedOutput(); err == nil {
 		_ = os.WriteFile(filepath.Join(c.dir, "log"), log, 0o600)
 	}
-	out, err := exec.CommandContext(ctx, engine(), "inspect", "--format", "{{.State.Running}}", c.name).Output() //nolint:gosec // our own name
+	out, err := exec.CommandContext(ctx, engine(), "inspect", "--format", "{{.State.Running}}", c.name).Output()
 	return err == nil && strings.TrimSpace(string(out)) == "true"
 }
 

@@ -50,7 +50,7 @@ func newKafkaProcess(ctx context.Context, n node, o KafkaOptions) (runner, error
 		java = append(java[:1:1], append([]string{"-XX:TieredStopAtLevel=1"}, java[1:]...)...)
 	}
 	format := append(append(java[:len(java):len(java)], "kafka.tools.StorageTool"), o.format(n)...)
-	cmd := exec.CommandContext(ctx, format[0], format[1:]...) //nolint:gosec // our own command line
+	cmd := exec.CommandContext(ctx, format[0], format[1:]...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("format Kafka's directory: %w: %s", err, out)
 	}

@@ -76,7 +76,7 @@ func newNative(dir string, argv []string) (runner, error) {
 
 // spawn starts a process without a goroutine that waits for it.
 func spawn(argv []string, stdin, output *os.File) (pid int, err error) {
-	cmd := exec.CommandContext(context.Background(), argv[0], argv[1:]...) //nolint:gosec // our own command lines
+	cmd := exec.CommandContext(context.Background(), argv[0], argv[1:]...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if stdin != nil {
 		cmd.Stdin = stdin
