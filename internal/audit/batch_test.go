@@ -126,6 +126,9 @@ func TestBatchGivesBackWhatWasAppended(t *testing.T) {
 			if b.Len() != test.count || b.Spilled() != test.spilled {
 				t.Errorf("Len() = %d, Spilled() = %v", b.Len(), b.Spilled())
 			}
+			if test.spilled && b.chunks != nil {
+				t.Errorf("%d chunks of memory are held beside the file", len(b.chunks))
+			}
 			for range 2 {
 				if diff := cmp.Diff(want, collect(t, b), bytewise); diff != "" {
 					t.Fatalf("events, -want +got:\n%.2000s", diff)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -32,6 +33,16 @@ func FuzzFrame(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestCutFrameIsDamaged(t *testing.T) {
+	frame := appendFrame(nil, sample(0, 0))
+	for end := range frame { // the bytes behind the end are still there
+		var p frameParser
+		if e, err := p.parse(frame[:end]); !errors.Is(err, errFrame) {
+			t.Errorf("%d of %d bytes are read as %+v, %v", end, len(frame), e, err)
+		}
+	}
 }
 
 // FuzzDamagedFrame checks that rubbish is answered with an error or an event, and never with a panic or much memory.

@@ -35,6 +35,7 @@ func (t *Transformer) key(b audit.Blob, r *audit.Record) []byte {
 		return nil
 	case KeyTenant:
 		return t.tenantKey
+	case KeyRecordID:
 	case KeyUser:
 		if user := r.Text(audit.FieldUserID); len(user) > 0 {
 			return user
