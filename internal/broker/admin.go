@@ -70,3 +70,8 @@ func (c *Conn) TopicConfig(ctx context.Context, topic string) (map[string]string
 	}
 	return out, nil
 }
+
+// AlterCommand returns the line of Kafka's own tool that changes a setting of a topic.
+func (c *Conn) AlterCommand(topic, setting string) string {
+	return fmt.Sprintf("kafka-configs.sh --bootstrap-server %s --alter --topic %s --add-config %s", c.bootstrap(), topic, setting)
+}

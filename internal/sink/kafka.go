@@ -1,0 +1,126 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"o365-kafka-connector/internal/audit"
+	"o365-kafka-connector/internal/broker"
+	"o365-kafka-connector/internal/txn"
+)
+
+const (
+	// requestTimeout is how long a broker may leave a request without an answer.
+	requestTimeout = 10 * time.Second
+	// maxBatch bounds a partition's batch before compression: below the 1 MiB that brokers take by default.
+	maxBatch = 900 << 10
+	// maxFlush bounds what a publisher encodes before it sends, over all partitions: memory is this times streams.
+	maxFlush = 1 << 20
+)
+
+// KafkaSink publishes to Kafka with one idempotent producer for each stream.
+type KafkaSink struct {
+	conn    *broker.Conn
+	config  KafkaConfig
+	options Options
+	codec   txn.Codec
+	topics  *txn.Topics
+
+	mu     sync.Mutex // guards the following
+	limits map[string]int
+}
+
+// NewKafka returns a sink over a connection, which it closes in the end.
+func NewKafka(conn *broker.Conn, c KafkaConfig, o Options) (*KafkaSink, error) {
+	codec, err := txn.NewCodec(c.Compression)
+	if err != nil {
+		return nil, err
+	}
+	return &KafkaSink{
+		conn: conn, config: c, options: o.withDefaults(), codec: codec,
+		topics: txn.NewTopics(conn, requestTimeout), limits: map[string]int{},
+	}, nil
+}
+
+// Open returns the publisher of a stream.
+func (k *KafkaSink) Open(_ context.Context, s audit.Stream) (Publisher, error) {
+	p := &publisher{sink: k, stream: s, topics: map[string]*openTopic{}}
+	p.producer = txn.NewProducer(k.conn, k.topics, txn.Options{Codec: k.codec, Timeout: requestTimeout, Failed: p.failed})
+	return p, nil
+}
+
+// Close closes the connections.
+func (k *KafkaSink) Close() error {
+	k.conn.Close()
+	return nil
+}
+
+// creation is how a topic of ours is created.
+func (k *KafkaSink) creation(topic string) broker.NewTopic {
+	config := map[string]string{}
+	for name, value := range k.config.Topics.Config {
+		config[name] = value
+	}
+	if topic == k.config.StatusTopic {
+		config["cleanup.policy"] = "compact"
+	}
+	return broker.NewTopic{
+		Name: topic, Partitions: k.config.Topics.Partitions, Replication: k.config.Topics.ReplicationFactor, Config: config,
+	}
+}
+
+// explain turns an error about a topic into a fault with advice.
+func (k *KafkaSink) explain(topic string, err error) *audit.Fault {
+	p := k.conn.Explain(err, broker.About{Topic: topic, Create: k.creation(topic)})
+	hint := p.Hint
+	if p.Kind == broker.UnknownTopic && !k.config.CreateTopics {
+		hint += " ; or set kafka.create_topics: true"
+	}
+	return &audit.Fault{Cause: audit.CauseSink, Scope: audit.OfStream, Hint: hint, Err: err}
+}
+
+// ensure makes a topic that a broker does not know, if that is allowed. Nil means that asking again is worth while.
+func (k *KafkaSink) ensure(ctx context.Context, topic string, unknown error) error {
+	if !k.config.CreateTopics || !errors.Is(unknown, kafka.UnknownTopicOrPartition) {
+		return unknown
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	err := k.conn.CreateTopic(ctx, k.creation(topic))
+	k.topics.Forget(topic)
+	if errors.Is(err, kafka.TopicAuthorizationFailed) || errors.Is(err, kafka.ClusterAuthorizationFailed) {
+		return &broker.Problem{Kind: broker.TopicDenied, Err: err, Hint: "create it yourself: " + k.conn.Command(k.creation(topic)) + " ; or allow the connector to create topics"}
+	}
+	return err
+}
+
+// limit returns how large a batch for the topic may become before compression. A broker that does not tell gets the
+// default.
+func (k *KafkaSink) limit(ctx context.Context, topic string) int {
+	k.mu.Lock()
+	n, ok := k.limits[topic]
+	k.mu.Unlock()
+	if ok {
+		return n
+	}
+	n = maxBatch
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	config, err := k.conn.TopicConfig(ctx, topic)
+	if err != nil && ctx.Err() != nil {
+		return n
+	}
+	var told int
+	if _, err := fmt.Sscan(config["max.message.bytes"], &told); err == nil && told > 0 {
+		n = min(n, told)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.limits[topic] = n
+	return n
+}

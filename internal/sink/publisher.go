@@ -1,0 +1,226 @@
+package sink
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+
+	"o365-kafka-connector/internal/audit"
+	"o365-kafka-connector/internal/txn"
+)
+
+// publisher publishes one stream to Kafka. It encodes events straight into one batch for each partition and sends
+// all of them when one is full, when they are large together, or at the commit's end.
+type publisher struct {
+	sink     *KafkaSink
+	stream   audit.Stream
+	producer *txn.Producer
+
+	topics  map[string]*openTopic
+	size    int // bytes encoded and not yet sent
+	headers txn.Headers
+	shared  txn.Headers
+
+	commit  audit.Commit
+	refused []audit.DeadLetter
+}
+
+// openTopic is a topic with the batches that are being filled.
+type openTopic struct {
+	parts  []*part // by partition; nil: empty
+	limit  int     // bytes of a batch
+	sticky int     // where events without key go at the moment
+}
+
+// part is a batch and what its records are.
+type part struct {
+	*txn.Batch
+	origins []origin
+}
+
+// origin tells where a record comes from: an event of the commit's batch, or a dead letter.
+type origin struct {
+	batch   int32 // index into the commit's batches, or one of the constants below
+	ordinal int32 // of the event's record; of a dead letter its index
+}
+
+const (
+	fromDeadLetter = -1
+	fromStatus     = -2
+)
+
+// stickyBytes is how much goes to one partition before events without key move on to another.
+const stickyBytes = 64 << 10
+
+// Publish publishes the commit: events, then dead letters, then status messages.
+func (p *publisher) Publish(ctx context.Context, c audit.Commit) (audit.Receipt, error) {
+	start := p.sink.options.Now()
+	p.begin(c)
+	defer p.drop()
+	if err := p.encode(ctx); err != nil {
+		return audit.Receipt{Position: -1}, err
+	}
+	p.status(ctx, c.Status)
+	p.sink.options.Meter.Published(p.stream, p.sink.options.Now().Sub(start))
+	return audit.Receipt{Position: -1, Refused: p.refused}, nil
+}
+
+// Close ends the publisher; there is nothing to wait for.
+func (p *publisher) Close() error { return nil }
+
+func (p *publisher) begin(c audit.Commit) {
+	p.commit, p.refused = c, nil
+	// Partitions may have been added since the last commit.
+	clear(p.topics)
+}
+
+func (p *publisher) encode(ctx context.Context) error {
+	for i, b := range p.commit.Batches {
+		if err := p.events(ctx, int32(i), b); err != nil {
+			return err
+		}
+	}
+	for i, d := range p.commit.DeadLetters {
+		if err := p.deadLetter(ctx, d, int32(i)); err != nil {
+			return err
+		}
+	}
+	return p.flush(ctx)
+}
+
+func (p *publisher) events(ctx context.Context, index int32, b *audit.Batch) error {
+	p.shared.Reset()
+	for _, h := range b.Headers {
+		p.shared.Add(h.Name, h.Value)
+	}
+	for e, err := range b.Events() {
+		if err != nil {
+			return &audit.Fault{Cause: audit.CauseSpool, Scope: audit.OfStream, Err: err, Hint: "check the directory that source.spool names"}
+		}
+		p.headers.Set(&p.shared)
+		for _, h := range e.Headers {
+			p.headers.Add(h.Name, h.Value)
+		}
+		r := txn.Record{Key: e.Key, Value: e.Value, Headers: &p.headers}
+		if err := p.add(ctx, e.Topic, r, origin{batch: index, ordinal: int32(e.Ordinal)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add encodes a record into the batch of its partition, and sends everything when that batch or all of them are full.
+func (p *publisher) add(ctx context.Context, topic string, r txn.Record, from origin) error {
+	t, err := p.open(ctx, topic)
+	if err != nil {
+		return err
+	}
+	at := t.choose(r.Key)
+	need := r.Size()
+	if in := t.parts[at]; in != nil && in.Size()+need > t.limit {
+		if err := p.flush(ctx); err != nil {
+			return err
+		}
+	}
+	in := t.parts[at]
+	if in == nil {
+		in = &part{Batch: txn.NewBatch(txn.Partition{Topic: topic, Number: int32(at)}, p.sink.options.Now())}
+		t.parts[at] = in
+	}
+	in.Append(r)
+	in.origins = append(in.origins, from)
+	if p.size += need; p.size >= maxFlush {
+		return p.flush(ctx)
+	}
+	return nil
+}
+
+// choose returns the record's partition.
+func (t *openTopic) choose(key []byte) int {
+	if key != nil {
+		return int(txn.PartitionOf(key, len(t.parts)))
+	}
+	if in := t.parts[t.sticky]; in != nil && in.Size() >= stickyBytes {
+		t.sticky = (t.sticky + 1) % len(t.parts)
+	}
+	return t.sticky
+}
+
+// open looks up a topic, and creates it if need be, until that works or the context ends.
+func (p *publisher) open(ctx context.Context, topic string) (*openTopic, error) {
+	if t, ok := p.topics[topic]; ok {
+		return t, nil
+	}
+	for pace := txn.Pace(); ; {
+		partitions, err := p.sink.topics.Partitions(ctx, topic)
+		if err == nil {
+			n := len(partitions)
+			t := &openTopic{parts: make([]*part, n), limit: p.sink.limit(ctx, topic), sticky: rand.IntN(n)}
+			p.topics[topic] = t
+			return t, nil
+		}
+		if err := p.sink.ensure(ctx, topic, err); err != nil && ctx.Err() == nil {
+			p.sink.options.Trouble(p.stream, p.sink.explain(topic, err))
+		}
+		if stop := txn.Wait(ctx, pace.NextBackOff()); stop != nil {
+			return nil, fmt.Errorf("open topic %s: %w; last: %w", topic, stop, err)
+		}
+	}
+}
+
+// flush sends what is encoded and waits until all of it is acknowledged or refused.
+func (p *publisher) flush(ctx context.Context) error {
+	var parts []*part
+	for _, t := range p.topics {
+		for i, in := range t.parts {
+			if in != nil {
+				parts, t.parts[i] = append(parts, in), nil
+			}
+		}
+	}
+	p.size = 0
+	return p.send(ctx, parts)
+}
+
+func (p *publisher) send(ctx context.Context, parts []*part) error {
+	if len(parts) == 0 {
+		return nil
+	}
+	batches := make([]*txn.Batch, len(parts))
+	owner := make(map[*txn.Batch]*part, len(parts))
+	for i, in := range parts {
+		batches[i], owner[in.Batch] = in.Batch, in
+	}
+	refused, err := p.producer.Flush(ctx, batches)
+	if err != nil {
+		return err
+	}
+	for _, r := range refused {
+		if err := p.isolate(ctx, owner[r.Batch], r.Err); err != nil {
+			return err
+		}
+	}
+	for _, in := range parts {
+		in.Release()
+	}
+	return nil
+}
+
+// drop forgets what was encoded but not sent, and the commit.
+func (p *publisher) drop() {
+	clear(p.topics)
+	p.size, p.commit = 0, audit.Commit{}
+}
+
+// failed hears of each attempt of the producer that did not work.
+func (p *publisher) failed(ctx context.Context, f txn.Failure) {
+	err := f.Err
+	if f.Topic != "" {
+		if made := p.sink.ensure(ctx, f.Topic, err); made == nil {
+			return
+		} else {
+			err = made
+		}
+	}
+	p.sink.options.Trouble(p.stream, p.sink.explain(f.Topic, err))
+}

@@ -1,0 +1,93 @@
+package sink
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+
+	"github.com/segmentio/kafka-go"
+
+	"o365-kafka-connector/internal/audit"
+	"o365-kafka-connector/internal/txn"
+)
+
+// isolate publishes a refused batch by halves until the guilty record is alone.
+func (p *publisher) isolate(ctx context.Context, in *part, why error) error {
+	if in.Len() == 1 {
+		return p.refuse(ctx, in, why)
+	}
+	for _, cut := range [][2]int{{0, in.Len() / 2}, {in.Len() / 2, in.Len()}} {
+		half := &part{Batch: in.Slice(cut[0], cut[1]), origins: in.origins[cut[0]:cut[1]]}
+		if err := p.send(ctx, []*part{half}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refuse puts a record that the broker will not take where it can be found again.
+func (p *publisher) refuse(ctx context.Context, in *part, why error) error {
+	from := in.origins[0]
+	switch from.batch {
+	case fromDeadLetter:
+		return p.reference(ctx, p.letter(from.ordinal), why)
+	case fromStatus:
+		return why
+	}
+	d := p.refusal(in.Batch, from, why)
+	p.refused = append(p.refused, d)
+	index := len(p.commit.DeadLetters) + len(p.refused) - 1
+	if err := p.deadLetter(ctx, d, int32(index)); err != nil {
+		return err
+	}
+	return p.flush(ctx)
+}
+
+// letter finds a dead letter by its index: those of the commit first, then those refused.
+func (p *publisher) letter(index int32) audit.DeadLetter {
+	if n := len(p.commit.DeadLetters); int(index) >= n {
+		return p.refused[int(index)-n]
+	}
+	return p.commit.DeadLetters[index]
+}
+
+func (p *publisher) refusal(b *txn.Batch, from origin, why error) audit.DeadLetter {
+	_, value := b.Value(0)
+	sum := sha256.Sum256(value)
+	now := p.sink.options.Now()
+	cause := audit.CauseTooLarge
+	if errors.Is(why, kafka.InvalidRecord) {
+		cause = audit.CauseRefused
+	}
+	id, _ := b.Header(0, "record_id")
+	return audit.DeadLetter{
+		Stream: p.stream, Blob: p.commit.Batches[from.batch].Blob,
+		Record: true, RecordID: string(id), Ordinal: int(from.ordinal),
+		Value: append([]byte(nil), value...), Size: int64(len(value)), SHA256: hex.EncodeToString(sum[:]),
+		Cause: cause, Error: why.Error(), Attempts: 1, FirstFailed: now, LastFailed: now,
+	}
+}
+
+// reference publishes a dead letter without its bytes, since the dead-letter topic refuses them too. If it refuses
+// even that, the stream waits: nothing may get lost.
+func (p *publisher) reference(ctx context.Context, d audit.DeadLetter, why error) error {
+	d.Value = nil
+	for pace := txn.Pace(); ; {
+		in, err := p.letterPart(ctx, d)
+		if err != nil {
+			return err
+		}
+		refused, err := p.producer.Flush(ctx, []*txn.Batch{in.Batch})
+		if err != nil || len(refused) == 0 {
+			return err
+		}
+		p.sink.options.Trouble(p.stream, &audit.Fault{
+			Cause: audit.CauseSink, Scope: audit.OfStream, Err: refused[0].Err,
+			Hint: "raise max.message.bytes of the topic that kafka.dead_letter_topic names: it refuses even a short message",
+		})
+		if err := txn.Wait(ctx, pace.NextBackOff()); err != nil {
+			return errors.Join(err, why)
+		}
+	}
+}

@@ -1,0 +1,103 @@
+package sink
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"o365-kafka-connector/internal/audit"
+	"o365-kafka-connector/internal/broker"
+)
+
+// Sink opens publishers.
+type Sink interface {
+	// Open returns the publisher of a stream. Nil means that it may publish at once.
+	Open(ctx context.Context, s audit.Stream) (Publisher, error)
+	// Check compares what is there with what is needed. The error means that it could not look.
+	Check(ctx context.Context) ([]Finding, error)
+	// Close gives connections and files back; publishers must not be used afterwards.
+	Close() error
+}
+
+// Publisher publishes for one stream. One goroutine at a time may use it.
+type Publisher interface {
+	// Publish makes the events and dead letters of a commit durable, all of them. It tries again by itself until
+	// the context ends; after an error nobody knows what was written, and the same commit may be published again.
+	// What is refused for good becomes a dead letter, told in the receipt.
+	Publish(ctx context.Context, c audit.Commit) (audit.Receipt, error)
+	Close() error
+}
+
+// PublishMeter counts what publishers do. Calls are concurrent and must not block.
+type PublishMeter interface {
+	// Published observes how long a commit took from the call to the acknowledgement.
+	Published(s audit.Stream, took time.Duration)
+}
+
+// Finding is something about a topic or file that works, but not as it should, or that does not work at all.
+type Finding struct {
+	Topic string
+	Fatal bool // nothing can be published like this
+	Text  string
+	Hint  string
+}
+
+// Options are what a sink is given by the program around it. The zero value works.
+type Options struct {
+	// Trouble hears of every failed attempt, again and again while it lasts.
+	Trouble  func(audit.Stream, *audit.Fault)
+	Meter    PublishMeter
+	Version  string // the connector's, for dead letters
+	Instance string // this process's name, for status messages
+	ClientID string // as brokers show it; default o365-kafka-connector
+	Now      func() time.Time
+}
+
+func (o Options) withDefaults() Options {
+	if o.Trouble == nil {
+		o.Trouble = func(audit.Stream, *audit.Fault) {}
+	}
+	if o.Meter == nil {
+		o.Meter = noMeter{}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.ClientID == "" {
+		o.ClientID = "o365-kafka-connector"
+	}
+	return o
+}
+
+type noMeter struct{}
+
+func (noMeter) Published(audit.Stream, time.Duration) {}
+
+// Settings are the sections sink and kafka of the configuration.
+type Settings struct {
+	Sink  Config
+	Kafka KafkaConfig // counts for kind kafka only
+}
+
+// Open returns the sink that the settings ask for. For Kafka nothing is connected yet: Check does that.
+func Open(s Settings, o Options) (Sink, error) {
+	o = o.withDefaults()
+	switch s.Sink.Kind {
+	case KindStdout:
+		// A reader that goes away should be an error of ours, not our silent end.
+		signal.Ignore(syscall.SIGPIPE)
+		return NewLines(os.Stdout, o), nil
+	case KindFile:
+		return NewFile(s.Sink.Path, o)
+	case KindKafka:
+		conn, err := broker.New(s.Kafka.Config, o.ClientID)
+		if err != nil {
+			return nil, err
+		}
+		return NewKafka(conn, s.Kafka, o)
+	}
+	return nil, fmt.Errorf("sink.kind %q is unknown: use kafka, stdout or file", s.Sink.Kind)
+}

@@ -1,0 +1,67 @@
+package sink
+
+import (
+	"context"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"o365-kafka-connector/internal/audit"
+	"o365-kafka-connector/internal/txn"
+)
+
+var allowAnyText = jsontext.AllowInvalidUTF8(true)
+
+// statusTimeout bounds what is spent on messages that are only for information.
+const statusTimeout = 5 * time.Second
+
+// statusValue is a status message as it stands on its topic.
+type statusValue struct {
+	Time        string `json:"time"`
+	Instance    string `json:"instance,omitzero"`
+	Tenant      string `json:"tenant"`
+	ContentType string `json:"content_type"`
+	Kind        string `json:"kind"`
+	From        string `json:"from,omitzero"`
+	To          string `json:"to,omitzero"`
+	Cause       string `json:"cause,omitzero"`
+	Count       int    `json:"count,omitzero"`
+	Message     string `json:"message,omitzero"`
+}
+
+func statusKey(m audit.StatusMessage) string {
+	key := m.Stream.Key() + "/" + m.Kind
+	if m.Kind == "gap" {
+		key += "/" + timeText(m.From)
+	}
+	return key
+}
+
+func statusJSON(m audit.StatusMessage, instance string) []byte {
+	value, _ := json.Marshal(statusValue{ // strings cannot fail but for invalid UTF-8, which is allowed
+		Time: timeText(m.Time), Instance: instance,
+		Tenant: m.Stream.Tenant.ID, ContentType: string(m.Stream.ContentType), Kind: m.Kind,
+		From: timeText(m.From), To: timeText(m.To), Cause: string(m.Cause), Count: m.Count, Message: m.Message,
+	}, allowAnyText)
+	return value
+}
+
+// status publishes status messages as well as it can within a short time: no event waits for them.
+func (p *publisher) status(ctx context.Context, messages []audit.StatusMessage) {
+	if len(messages) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
+	defer cancel()
+	for _, m := range messages {
+		r := txn.Record{Key: []byte(statusKey(m)), Value: statusJSON(m, p.sink.options.Instance)}
+		if err := p.add(ctx, p.sink.config.StatusTopic, r, origin{batch: fromStatus}); err != nil {
+			p.sink.options.Trouble(p.stream, p.sink.explain(p.sink.config.StatusTopic, err))
+			return
+		}
+	}
+	if err := p.flush(ctx); err != nil {
+		p.sink.options.Trouble(p.stream, p.sink.explain(p.sink.config.StatusTopic, err))
+	}
+}

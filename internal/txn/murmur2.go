@@ -1,0 +1,31 @@
+package txn
+
+import "encoding/binary"
+
+// PartitionOf returns the partition that Java's default partitioner gives a key.
+func PartitionOf(key []byte, partitions int) int32 {
+	return int32(murmur2(key)&0x7fffffff) % int32(partitions)
+}
+
+// murmur2 is org.apache.kafka.common.utils.Utils.murmur2.
+func murmur2(data []byte) uint32 {
+	const m = 0x5bd1e995
+	h := uint32(0x9747b28c) ^ uint32(len(data))
+	for ; len(data) >= 4; data = data[4:] {
+		k := binary.LittleEndian.Uint32(data) * m
+		k ^= k >> 24
+		h = h*m ^ k*m
+	}
+	switch len(data) {
+	case 3:
+		h ^= uint32(data[2]) << 16
+		fallthrough
+	case 2:
+		h ^= uint32(data[1]) << 8
+		fallthrough
+	case 1:
+		h = (h ^ uint32(data[0])) * m
+	}
+	h = (h ^ h>>13) * m
+	return h ^ h>>15
+}
