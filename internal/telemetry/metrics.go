@@ -187,9 +187,15 @@ func (m *Metrics) Throttled(s audit.Stream, waited time.Duration) {
 	m.throttled.WithLabelValues(labels(s)...).Add(max(0, waited.Seconds()))
 }
 
-// Publish observes the time that the sink took to acknowledge a commit.
-func (m *Metrics) Publish(s audit.Stream, took time.Duration) {
-	m.publishSeconds.WithLabelValues(labels(s)...).Observe(took.Seconds())
+// SinkMeter observes publishers. It is a type of its own since the pipeline's meter has a method of the same name.
+type SinkMeter struct{ m *Metrics }
+
+// Sink returns the meter of the sink.
+func (m *Metrics) Sink() SinkMeter { return SinkMeter{m: m} }
+
+// Published observes the time from handing a commit to the sink to its acknowledgement.
+func (s SinkMeter) Published(stream audit.Stream, took time.Duration) {
+	s.m.publishSeconds.WithLabelValues(labels(stream)...).Observe(took.Seconds())
 }
 
 // Rebalance counts a generation of the control group.

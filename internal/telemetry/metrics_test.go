@@ -71,7 +71,7 @@ func TestMetersCount(t *testing.T) {
 	m.Fenced(stream)
 	m.Request(stream, "list", "AF429", time.Second)
 	m.Throttled(stream, 1500*time.Millisecond)
-	m.Publish(stream, time.Millisecond)
+	m.Sink().Published(stream, time.Millisecond)
 	m.Rebalance()
 	text := scrape(t, m)
 	of := `content_type="Audit.Exchange",`

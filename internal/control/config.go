@@ -1,0 +1,52 @@
+// Package control takes commands over Kafka and shares the streams among the members of a group.
+package control
+
+import (
+	"errors"
+	"time"
+
+	"o365-kafka-connector/internal/unit"
+)
+
+// Config is the section `control` of the configuration.
+type Config struct {
+	Enabled           bool          `yaml:"enabled"`    // false: no group, one instance runs every stream
+	Topic             string        `yaml:"topic"`      // of commands
+	Partitions        int           `yaml:"partitions"` // of the topic, when the connector creates it
+	ReplyTopic        string        `yaml:"reply_topic"`
+	GroupID           string        `yaml:"group_id"`      // names the deployment
+	Allow             []string      `yaml:"allow"`         // commands accepted over Kafka; empty: all but auth-reset
+	ReplyTopics       []string      `yaml:"reply_topics"`  // further topics that a command may name in reply_to
+	MaxAge            unit.Duration `yaml:"max_age"`       // an older command has expired
+	InstanceID        string        `yaml:"instance_id"`   // empty: the host name
+	HMACKeyFile       string        `yaml:"hmac_key_file"` // set: only signed commands
+	SessionTimeout    unit.Duration `yaml:"session_timeout"`
+	HeartbeatInterval unit.Duration `yaml:"heartbeat_interval"`
+}
+
+// SetDefaults fills in the defaults.
+func (c *Config) SetDefaults() {
+	*c = Config{
+		Topic: "o365.control", Partitions: 12, ReplyTopic: "o365.replies", GroupID: "o365-connector",
+		Allow: []string{}, ReplyTopics: []string{}, MaxAge: unit.Duration(24 * time.Hour),
+		SessionTimeout: unit.Duration(10 * time.Second), HeartbeatInterval: unit.Duration(500 * time.Millisecond),
+	}
+}
+
+// Validate returns every problem, each starting with its key.
+func (c Config) Validate() error {
+	var errs []error
+	if c.Enabled {
+		errs = append(errs, errors.New("enabled: true does not exist in this version: leave it false"))
+	}
+	if c.GroupID == "" {
+		errs = append(errs, errors.New("group_id: must not be empty: it names the deployment, e.g. o365-connector"))
+	}
+	if c.HeartbeatInterval <= 0 || c.HeartbeatInterval >= c.SessionTimeout/3 {
+		errs = append(errs, errors.New("heartbeat_interval: must be positive and less than a third of session_timeout, e.g. 500ms"))
+	}
+	if c.Partitions < 1 {
+		errs = append(errs, errors.New("partitions: must be at least 1, e.g. 12"))
+	}
+	return errors.Join(errs...)
+}
