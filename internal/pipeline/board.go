@@ -2,7 +2,9 @@ package pipeline
 
 import (
 	"log/slog"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,20 +41,30 @@ func (b *Board) Report(s audit.Stream) *Report {
 	return r
 }
 
+// Pending returns the content ids of all blobs that failed and will be tried again.
+func (b *Board) Pending() map[string]bool {
+	ids := map[string]bool{}
+	for _, r := range b.all() {
+		r.mu.Lock()
+		held := r.claims
+		r.mu.Unlock()
+		if held != nil {
+			held.addPending(ids)
+		}
+	}
+	return ids
+}
+
+func (b *Board) all() []*Report {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Collect(maps.Values(b.reports))
+}
+
 // Snapshot returns the status of all streams, sorted by tenant and content type.
 func (b *Board) Snapshot() []audit.StreamStatus {
-	b.mu.Lock()
-	reports := make([]*Report, 0, len(b.reports))
-	for _, r := range b.reports {
-		reports = append(reports, r)
-	}
-	b.mu.Unlock()
-	slices.SortFunc(reports, func(x, y *Report) int {
-		if x.stream.String() < y.stream.String() {
-			return -1
-		}
-		return 1
-	})
+	reports := b.all()
+	slices.SortFunc(reports, func(x, y *Report) int { return strings.Compare(x.stream.String(), y.stream.String()) })
 	now := time.Now()
 	out := make([]audit.StreamStatus, 0, len(reports))
 	for _, r := range reports {
@@ -79,16 +91,16 @@ type Report struct {
 	lastRecord time.Time
 	records    int64
 	rate       meanRate
-	counts     func() (backlog, pending int)
+	claims     *claims // of the run that works on it
 	troubles   map[Part]*trouble
 	lastError  *audit.LastError
 }
 
 // take shows that this process works on the stream from now on.
-func (r *Report) take(c audit.Checkpoint, poll time.Duration, counts func() (backlog, pending int)) {
+func (r *Report) take(c audit.Checkpoint, poll time.Duration, held *claims) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.owned, r.since, r.poll, r.counts = true, time.Now().UTC(), poll, counts
+	r.owned, r.since, r.poll, r.claims = true, time.Now().UTC(), poll, held
 	r.fresh = r.fresh || r.records == 0 && c.N == 0
 	r.mark, r.gaps, r.idle = c.Progress.Watermark, slices.Clone(c.Gaps), ""
 }
@@ -97,7 +109,7 @@ func (r *Report) take(c audit.Checkpoint, poll time.Duration, counts func() (bac
 func (r *Report) release() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.owned, r.counts = false, nil
+	r.owned, r.claims = false, nil
 }
 
 // rest shows that the stream is meant to do nothing: Paused, Stopped, or "" to go on.
@@ -153,8 +165,8 @@ func (r *Report) status(now time.Time) audit.StreamStatus {
 		s.LagSeconds = lag.Seconds()
 		s.HoursToLoss = max(audit.MaxAge-lag, 0).Hours()
 	}
-	if r.counts != nil {
-		backlog, pending := r.counts()
+	if r.claims != nil {
+		backlog, pending, _ := r.claims.counts()
 		s.BacklogBlobs, s.PendingBlobs = int64(backlog), pending
 	}
 	for _, g := range r.gaps {

@@ -144,3 +144,12 @@ func (c *claims) counts() (flying, pending int, changed <-chan struct{}) {
 	defer c.mu.Unlock()
 	return len(c.flying), len(c.pending), c.freed
 }
+
+// addPending adds the content ids of the pending blobs to a set.
+func (c *claims) addPending(ids map[string]bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range c.pending {
+		ids[p.Blob.ID] = true
+	}
+}

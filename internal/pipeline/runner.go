@@ -122,7 +122,7 @@ func (r *Runner) Run(ctx context.Context, s Settings, known audit.Progress) (aud
 		claims: newClaims(c.Pending), hold: newHold(), start: c.FirstStart, epoch: c.Epoch,
 		work: make(chan job), ready: make(chan outcome, r.Group.Blobs),
 	}
-	report.take(c, s.PollInterval, w.counts)
+	report.take(c, s.PollInterval, w.claims)
 	defer report.release()
 	report.log.Info("stream taken", "epoch", c.Epoch, "watermark", c.Progress.Watermark, "pending", len(c.Pending))
 	if c.Desired.State == audit.Paused || c.Desired.State == audit.Stopped {
@@ -205,10 +205,4 @@ func (w *run) idle(ctx context.Context, wish audit.Desired) error {
 	w.report.rest(wish.State)
 	<-ctx.Done()
 	return ctx.Err()
-}
-
-// counts returns the stream's blobs on their way and its pending ones.
-func (w *run) counts() (backlog, pending int) {
-	flying, pending, _ := w.claims.counts()
-	return flying, pending
 }
