@@ -71,9 +71,14 @@ func TestImageHoldsStaticPrograms(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		return
 	}
-	text, err := exec.CommandContext(t.Context(), filepath.Join(out, "connector"), "version").Output()
+	connector := filepath.Join(out, "connector")
+	text, err := exec.CommandContext(t.Context(), connector, "version").Output()
 	if err != nil || !strings.Contains(string(text), "v1.2.3-image") {
 		t.Errorf("connector version: %q, %v", text, err)
+	}
+	check := exec.CommandContext(t.Context(), connector, "config", "check", "--config", "compose/connector.yaml")
+	if text, err := check.CombinedOutput(); err != nil {
+		t.Errorf("connector config check: %v\n%s", err, text)
 	}
 }
 
