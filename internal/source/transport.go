@@ -1,0 +1,73 @@
+package source
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+)
+
+const (
+	// idleConnections is enough for the workers of a tenant's streams to find their connections again.
+	idleConnections = 64
+	// readBuffer is what one read from a connection takes at most.
+	readBuffer = 32 << 10
+	// maxRedirects bounds redirects inside of the configured host.
+	maxRedirects = 5
+)
+
+func newHTTPClient(c Config) (*http.Client, error) {
+	roots, err := trusted(c.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	// HTTP/2 would buffer megabytes of each body that waits for room in the pipeline; over HTTP/1.1 they wait in the
+	// kernel, and memory stays what the configuration says.
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	transport := &http.Transport{
+		Protocols:           &protocols,
+		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, InsecureSkipVerify: c.Insecure}, //nolint:gosec // the operator's choice
+		DialContext:         (&net.Dialer{Timeout: c.Timeout.D(), KeepAlive: 30 * time.Second}).DialContext,
+		TLSHandshakeTimeout: c.Timeout.D(),
+		MaxIdleConnsPerHost: idleConnections,
+		IdleConnTimeout:     90 * time.Second,
+		ReadBufferSize:      readBuffer,
+		DisableCompression:  true, // asked for and undone by ourselves, so that Content-Length keeps its meaning
+	}
+	if c.Proxy {
+		transport.Proxy = http.ProxyFromEnvironment
+	}
+	return &http.Client{Transport: transport, CheckRedirect: sameHostOnly}, nil
+}
+
+// sameHostOnly follows redirects inside of the host that the token is meant for. Any other redirect is an answer.
+func sameHostOnly(next *http.Request, via []*http.Request) error {
+	first := via[0].URL
+	if next.URL.Scheme != first.Scheme || hostPort(next.URL) != hostPort(first) || len(via) > maxRedirects {
+		return http.ErrUseLastResponse
+	}
+	return nil
+}
+
+// trusted returns the system's authorities and those of the file; nil stands for the system's.
+func trusted(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("ca_file: %w", err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("ca_file: %s holds no PEM certificate", file)
+	}
+	return pool, nil
+}
