@@ -1,0 +1,412 @@
+package sink_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/goleak"
+
+	"o365-kafka-connector/internal/audit"
+	"o365-kafka-connector/internal/sink"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var stream = audit.Stream{
+	Tenant:      audit.Tenant{ID: "11111111-1111-1111-1111-111111111111", Name: "contoso"},
+	ContentType: audit.Exchange,
+}
+
+// troubles collects what a sink reports.
+type troubles struct {
+	mu     sync.Mutex // guards the following
+	faults []*audit.Fault
+}
+
+func (tr *troubles) add(_ audit.Stream, f *audit.Fault) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	tr.faults = append(tr.faults, f)
+}
+
+func (tr *troubles) hints() string {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	var all []string
+	for _, f := range tr.faults {
+		all = append(all, f.Error()+" => "+f.Hint)
+	}
+	return strings.Join(all, "\n")
+}
+
+func (tr *troubles) count() int {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	return len(tr.faults)
+}
+
+func fake(t *testing.T, opts ...kfake.Opt) *kfake.Cluster {
+	t.Helper()
+	c, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1), kfake.SeedTopics(3, "events")}, opts...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+// open opens a Kafka sink's publisher with settings that change has seen.
+func open(t *testing.T, brokers []string, change func(*sink.KafkaConfig)) (sink.Publisher, *troubles, sink.Sink) {
+	t.Helper()
+	var k sink.KafkaConfig
+	k.SetDefaults()
+	k.Brokers, k.Topic = brokers, "events"
+	k.Topics = sink.Topics{Partitions: 3, ReplicationFactor: 1}
+	if change != nil {
+		change(&k)
+	}
+	if err := k.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	tr := &troubles{}
+	s, err := sink.Open(sink.Settings{Sink: sink.Config{Kind: sink.KindKafka}, Kafka: k},
+		sink.Options{Trouble: tr.add, Version: "1.2.3", Instance: "i-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	p, err := s.Open(t.Context(), stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, tr, s
+}
+
+// batch prepares n events for a topic, named by blob and number.
+func batch(t *testing.T, topic, blob string, n int) *audit.Batch {
+	t.Helper()
+	return batchOf(t, blob, 1<<30, func(i int) (audit.Event, bool) {
+		return event(topic, blob, i, []byte(fmt.Sprintf(`{"Id":"%s-%d"}`, blob, i))), i < n
+	})
+}
+
+func event(topic, blob string, i int, value []byte) audit.Event {
+	id := fmt.Sprintf("%s-%d", blob, i)
+	return audit.Event{
+		Topic: topic, Key: []byte(id), Value: value, Ordinal: i,
+		Headers: []audit.Header{{Name: "record_id", Value: []byte(id)}, {Name: "workload", Value: []byte("Exchange")}},
+	}
+}
+
+func batchOf(t *testing.T, blob string, limit int64, next func(int) (audit.Event, bool)) *audit.Batch {
+	t.Helper()
+	b := audit.NewBatch(stream, audit.Blob{ID: blob, URI: "https://x/" + blob, Listed: "2026-01-01T00:00:00.000Z"}, limit,
+		func() (audit.File, error) { return os.CreateTemp(t.TempDir(), "spill") })
+	b.Headers = []audit.Header{{Name: "tenant", Value: []byte(stream.Tenant.ID)}, {Name: "content_id", Value: []byte(blob)}}
+	for i := 0; ; i++ {
+		e, ok := next(i)
+		if !ok {
+			break
+		}
+		if err := b.Append(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.Seal(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Release() })
+	return b
+}
+
+func publish(t *testing.T, p sink.Publisher, c audit.Commit) audit.Receipt {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	r, err := p.Publish(ctx, c)
+	if err != nil {
+		t.Fatalf("publish: %v", err)
+	}
+	return r
+}
+
+// consume reads a topic from its beginning until it has n records, and then for a moment longer.
+func consume(t *testing.T, brokers []string, topic string, n int) []*kgo.Record {
+	t.Helper()
+	c, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var out []*kgo.Record
+	for len(out) < n && ctx.Err() == nil {
+		out = append(out, c.PollFetches(ctx).Records()...)
+	}
+	after, stop := context.WithTimeout(ctx, 300*time.Millisecond)
+	defer stop()
+	return append(out, c.PollFetches(after).Records()...)
+}
+
+func values(records []*kgo.Record) []string {
+	var out []string
+	for _, r := range records {
+		out = append(out, string(r.Value))
+	}
+	slices.Sort(out)
+	return out
+}
+
+func wantValues(blob string, n int) []string {
+	var out []string
+	for i := range n {
+		out = append(out, fmt.Sprintf(`{"Id":"%s-%d"}`, blob, i))
+	}
+	slices.Sort(out)
+	return out
+}
+
+func TestEventsArriveAsGiven(t *testing.T) {
+	for _, codec := range []string{"none", "gzip", "snappy", "lz4", "zstd"} {
+		t.Run(codec, func(t *testing.T) {
+			c := fake(t)
+			p, tr, _ := open(t, c.ListenAddrs(), func(k *sink.KafkaConfig) { k.Compression = codec })
+			before := time.Now().Truncate(time.Millisecond)
+			publish(t, p, audit.Commit{Batches: []*audit.Batch{batch(t, "events", "a", 100), batch(t, "events", "b", 100)}})
+			got := consume(t, c.ListenAddrs(), "events", 200)
+			if d := cmp.Diff(append(wantValues("a", 100), wantValues("b", 100)...), values(got)); d != "" {
+				t.Errorf("values: %s", d)
+			}
+			java := kgo.StickyKeyPartitioner(nil).ForTopic("events")
+			for _, r := range got {
+				want := []kgo.RecordHeader{
+					{Key: "tenant", Value: []byte(stream.Tenant.ID)}, {Key: "content_id", Value: r.Key[:1]},
+					{Key: "record_id", Value: r.Key}, {Key: "workload", Value: []byte("Exchange")},
+				}
+				if d := cmp.Diff(want, r.Headers); d != "" {
+					t.Fatalf("headers of %s: %s", r.Key, d)
+				}
+				if int(r.Partition) != java.Partition(&kgo.Record{Key: r.Key}, 3) {
+					t.Errorf("%s is in partition %d, not where Java puts it", r.Key, r.Partition)
+				}
+				if r.Timestamp.Before(before) || r.Timestamp.After(time.Now()) {
+					t.Errorf("%s has timestamp %v, not that of publishing", r.Key, r.Timestamp)
+				}
+			}
+			if tr.count() != 0 {
+				t.Errorf("troubles: %s", tr.hints())
+			}
+		})
+	}
+}
+
+func TestEventsOfOneKeyKeepTheirOrder(t *testing.T) {
+	c := fake(t)
+	p, _, _ := open(t, c.ListenAddrs(), nil)
+	for _, blob := range []string{"a", "b"} {
+		publish(t, p, audit.Commit{Batches: []*audit.Batch{batchOf(t, blob, 1<<30, func(i int) (audit.Event, bool) {
+			e := event("events", blob, i, fmt.Appendf(nil, "%s%05d", blob, i))
+			e.Key = []byte("same")
+			return e, i < 5000
+		})}})
+	}
+	var got []string
+	for _, r := range consume(t, c.ListenAddrs(), "events", 10000) {
+		got = append(got, string(r.Value))
+	}
+	if len(got) != 10000 || !slices.IsSorted(got) {
+		t.Errorf("%d events, sorted: %v", len(got), slices.IsSorted(got))
+	}
+}
+
+func TestEventsWithoutKeySpread(t *testing.T) {
+	c := fake(t)
+	p, _, _ := open(t, c.ListenAddrs(), nil)
+	publish(t, p, audit.Commit{Batches: []*audit.Batch{batchOf(t, "a", 1<<30, func(i int) (audit.Event, bool) {
+		e := event("events", "a", i, make([]byte, 1000))
+		e.Key = nil
+		return e, i < 1000
+	})}})
+	seen := map[int32]int{}
+	for _, r := range consume(t, c.ListenAddrs(), "events", 1000) {
+		if r.Key != nil {
+			t.Fatalf("key %q", r.Key)
+		}
+		seen[r.Partition]++
+	}
+	if len(seen) != 3 {
+		t.Errorf("records by partition: %v", seen)
+	}
+}
+
+func TestSpilledBatchIsPublished(t *testing.T) {
+	c := fake(t)
+	p, _, _ := open(t, c.ListenAddrs(), func(k *sink.KafkaConfig) { k.Compression = "none" })
+	b := batchOf(t, "a", 64<<10, func(i int) (audit.Event, bool) {
+		return event("events", "a", i, slices.Repeat([]byte{'x'}, 2000)), i < 4000
+	})
+	if !b.Spilled() {
+		t.Fatal("batch is in memory")
+	}
+	publish(t, p, audit.Commit{Batches: []*audit.Batch{b}})
+	if got := consume(t, c.ListenAddrs(), "events", 4000); len(got) != 4000 {
+		t.Errorf("%d events, want 4000", len(got))
+	}
+}
+
+func TestLostAcknowledgementsWriteOnce(t *testing.T) {
+	c := fake(t)
+	// kfake answers REQUEST_TIMED_OUT after it appended.
+	c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.RequestTimedOut, Count: 2})
+	p, tr, _ := open(t, c.ListenAddrs(), nil)
+	publish(t, p, audit.Commit{Batches: []*audit.Batch{batch(t, "events", "a", 50)}})
+	publish(t, p, audit.Commit{Batches: []*audit.Batch{batch(t, "events", "b", 50)}})
+	got := consume(t, c.ListenAddrs(), "events", 100)
+	if d := cmp.Diff(append(wantValues("a", 50), wantValues("b", 50)...), values(got)); d != "" {
+		t.Errorf("values: %s", d)
+	}
+	if tr.count() != 2 {
+		t.Errorf("%d troubles, want 2: %s", tr.count(), tr.hints())
+	}
+}
+
+func TestPassingErrorsAreSatOut(t *testing.T) {
+	for _, e := range []*kerr.Error{
+		kerr.NotLeaderForPartition, kerr.NotEnoughReplicas, kerr.UnknownServerError, kerr.KafkaStorageError,
+		kerr.OutOfOrderSequenceNumber, kerr.UnknownProducerID, kerr.InvalidProducerEpoch, kerr.UnknownTopicOrPartition,
+	} {
+		t.Run(e.Message, func(t *testing.T) {
+			c := fake(t)
+			p, _, _ := open(t, c.ListenAddrs(), nil)
+			publish(t, p, audit.Commit{Batches: []*audit.Batch{batch(t, "events", "a", 30)}})
+			c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Partitions: []int32{1}, Err: e, Count: 2})
+			publish(t, p, audit.Commit{Batches: []*audit.Batch{batch(t, "events", "b", 30)}})
+			publish(t, p, audit.Commit{Batches: []*audit.Batch{batch(t, "events", "c", 30)}})
+			want := append(append(wantValues("a", 30), wantValues("b", 30)...), wantValues("c", 30)...)
+			if d := cmp.Diff(want, values(consume(t, c.ListenAddrs(), "events", 90))); d != "" {
+				t.Errorf("values: %s", d)
+			}
+		})
+	}
+}
+
+func TestLeadersMayMove(t *testing.T) {
+	c := fake(t, kfake.NumBrokers(3))
+	p, _, _ := open(t, c.ListenAddrs(), nil)
+	var want []string
+	for i := range 6 {
+		for part := range int32(3) {
+			if err := c.MoveTopicPartition("events", part, (int32(i)+part)%3); err != nil {
+				t.Fatal(err)
+			}
+		}
+		blob := string(rune('a' + i))
+		publish(t, p, audit.Commit{Batches: []*audit.Batch{batch(t, "events", blob, 30)}})
+		want = append(want, wantValues(blob, 30)...)
+	}
+	if d := cmp.Diff(want, values(consume(t, c.ListenAddrs(), "events", len(want)))); d != "" {
+		t.Errorf("values: %s", d)
+	}
+}
+
+// What a cancelled call left in the log must not swallow what comes after it: the broker takes a sequence that it
+// knows for a repeat, acknowledges it and writes nothing.
+func TestCancelledPublishSwallowsNothingLater(t *testing.T) {
+	c := fake(t)
+	p, _, _ := open(t, c.ListenAddrs(), nil)
+	publish(t, p, audit.Commit{Batches: []*audit.Batch{batch(t, "events", "a", 30)}})
+	c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.RequestTimedOut, Count: 1})
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := p.Publish(ctx, audit.Commit{Batches: []*audit.Batch{batch(t, "events", "b", 30)}}); err == nil {
+		t.Fatal("the cut call succeeded")
+	}
+	publish(t, p, audit.Commit{Batches: []*audit.Batch{batch(t, "events", "c", 30)}})
+	got := values(consume(t, c.ListenAddrs(), "events", 90))
+	for _, want := range wantValues("c", 30) {
+		if !slices.Contains(got, want) {
+			t.Fatalf("%s is lost", want)
+		}
+	}
+}
+
+func TestDeadLettersAndStatusFollowTheContract(t *testing.T) {
+	c := fake(t)
+	p, _, s := open(t, c.ListenAddrs(), nil)
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	blob := audit.Blob{ID: "blob-1", URI: "https://x/1", Listed: "2026-01-01T00:00:00.000Z", Expires: at.AddDate(0, 0, 7)}
+	publish(t, p, audit.Commit{
+		DeadLetters: []audit.DeadLetter{
+			{Stream: stream, Blob: blob, Cause: audit.CauseExpired, Error: "gone", Attempts: 3, FirstFailed: at, LastFailed: at.Add(time.Minute)},
+			{Stream: stream, Blob: blob, Record: true, RecordID: "r", Ordinal: 7, Value: []byte("{}"), Size: 2, SHA256: "abc", Cause: audit.CauseTooLarge, Error: "big", Attempts: 1, FirstFailed: at, LastFailed: at},
+		},
+		Status: []audit.StatusMessage{{Stream: stream, Kind: "gap", Time: at, From: at.Add(-time.Hour), To: at, Cause: audit.CauseAge, Count: 2, Message: "lost"}},
+	})
+	var letters []string
+	for _, r := range consume(t, c.ListenAddrs(), "o365.dead-letters", 2) {
+		var b strings.Builder
+		fmt.Fprintf(&b, "%d %s", len(r.Key), r.Value)
+		for _, h := range r.Headers {
+			fmt.Fprintf(&b, " %s=%s", h.Key, h.Value)
+		}
+		letters = append(letters, b.String())
+	}
+	slices.Sort(letters)
+	tenant := "tenant=11111111-1111-1111-1111-111111111111 content_type=Audit.Exchange content_id=blob-1"
+	want := []string{
+		`32 {"content_id":"blob-1","content_uri":"https://x/1","content_created":"2026-01-01T00:00:00.000Z","content_expiration":"2026-01-09T03:04:05Z"} ` +
+			tenant + ` kind=blob cause=expired error=gone attempts=3 first_failed=2026-01-02T03:04:05Z last_failed=2026-01-02T03:05:05Z connector_version=1.2.3`,
+		`32 {} ` + tenant + ` record_id=r ordinal=7 kind=record cause=too-large error=big attempts=1 first_failed=2026-01-02T03:04:05Z last_failed=2026-01-02T03:04:05Z size=2 sha256=abc connector_version=1.2.3`,
+	}
+	if d := cmp.Diff(want, letters); d != "" {
+		t.Errorf("dead letters: %s", d)
+	}
+	status := consume(t, c.ListenAddrs(), "o365.status", 1)
+	if len(status) != 1 || string(status[0].Key) != "11111111-1111-1111-1111-111111111111/Audit.Exchange/gap/2026-01-02T02:04:05Z" {
+		t.Fatalf("status: %v", status)
+	}
+	wantStatus := `{"time":"2026-01-02T03:04:05Z","instance":"i-1","tenant":"11111111-1111-1111-1111-111111111111","content_type":"Audit.Exchange","kind":"gap",` +
+		`"from":"2026-01-02T02:04:05Z","to":"2026-01-02T03:04:05Z","cause":"age","count":2,"message":"lost"}`
+	if d := cmp.Diff(wantStatus, string(status[0].Value)); d != "" {
+		t.Errorf("status: %s", d)
+	}
+	findings, err := s.Check(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range findings {
+		if strings.Contains(f.Text, "cleanup.policy") {
+			t.Errorf("the status topic was not made compact: %+v", f)
+		}
+	}
+}
+
+func TestMissingTopicThatMayNotBeCreatedIsTold(t *testing.T) {
+	c := fake(t)
+	p, tr, s := open(t, c.ListenAddrs(), func(k *sink.KafkaConfig) { k.Topic, k.CreateTopics = "absent", false })
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := p.Publish(ctx, audit.Commit{Batches: []*audit.Batch{batch(t, "absent", "a", 1)}}); err == nil {
+		t.Fatal("published to a topic that does not exist")
+	}
+	want := "kafka-topics.sh --bootstrap-server " + c.ListenAddrs()[0] + " --create --topic absent --partitions 3 --replication-factor 1"
+	if !strings.Contains(tr.hints(), want) {
+		t.Errorf("troubles lack %q: %s", want, tr.hints())
+	}
+	findings, err := s.Check(t.Context())
+	if err != nil || len(findings) == 0 || !findings[0].Fatal || !strings.Contains(findings[0].Hint, want) {
+		t.Errorf("check: %+v, %v", findings, err)
+	}
+}
