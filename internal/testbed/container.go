@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -48,7 +49,7 @@ type containerOptions struct {
 // newContainer makes a container that is removed when this process ends.
 func newContainer(ctx context.Context, o containerOptions) (runner, error) {
 	name := "connector-test-" + strings.ToLower(rand.Text()[:12])
-	g, err := newGuard(o.dir, engine(), "rm", "--force", "--volumes", name)
+	g, err := newGuard(o.dir, engine(), "rm", "-f", "-v", name)
 	if err != nil {
 		return nil, err
 	}
@@ -79,6 +80,25 @@ func command(ctx context.Context, args ...string) error {
 	return nil
 }
 
+// intoContainer copies the files that arguments name to dir and lets the arguments name the copies.
+func intoContainer(dir string, args []string) ([]string, error) {
+	args = slices.Clone(args)
+	for i, arg := range args {
+		if !filepath.IsAbs(arg) {
+			continue
+		}
+		text, err := os.ReadFile(arg)
+		if err != nil {
+			return nil, fmt.Errorf("read file for container: %w", err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, filepath.Base(arg)), text, 0o600); err != nil {
+			return nil, fmt.Errorf("write file for container: %w", err)
+		}
+		args[i] = containerHome + "/" + filepath.Base(arg)
+	}
+	return args, nil
+}
+
 func (c *container) start(ctx context.Context) error { return command(ctx, "start", c.name) }
 
 // alive also brings the log up to date, because it is asked for when a server does not answer.
@@ -97,7 +117,7 @@ func (c *container) stop(ctx context.Context) error {
 	if end, ok := ctx.Deadline(); ok {
 		seconds = max(0, int(time.Until(end).Seconds()))
 	}
-	return command(context.WithoutCancel(ctx), "stop", "--time", strconv.Itoa(seconds), c.name)
+	return command(context.WithoutCancel(ctx), "stop", "-t", strconv.Itoa(seconds), c.name)
 }
 
 func (c *container) kill() error {
@@ -116,7 +136,7 @@ func (c *container) close() error {
 	if c.guard == nil {
 		return nil
 	}
-	err := command(context.Background(), "rm", "--force", "--volumes", c.name)
+	err := command(context.Background(), "rm", "-f", "-v", c.name)
 	c.guard.clean()
 	c.guard = nil
 	return err

@@ -28,11 +28,9 @@ const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0">
 
 // kafkaLibs returns the directory of Kafka's libraries, fetched from Maven Central by the first process that asks.
 func kafkaLibs(ctx context.Context) (string, error) {
-	for _, program := range []string{"java", "mvn"} {
-		if _, err := exec.LookPath(program); err != nil {
-			return "", fmt.Errorf("%w: there is no %[2]s to run a real Kafka with: install Java 17 and Maven (Debian: apt-get install openjdk-17-jre-headless maven), "+
-				"or start a container engine, or set %[3]s=host:port", ErrUnavailable, program, EnvKafka)
-		}
+	// Some systems have a java that only says where to get one.
+	if err := exec.CommandContext(ctx, "java", "-version").Run(); err != nil {
+		return "", missing("java")
 	}
 	base, err := os.UserCacheDir()
 	if err != nil {
@@ -42,6 +40,9 @@ func kafkaLibs(ctx context.Context) (string, error) {
 	libs := filepath.Join(dir, "libs")
 	if _, err := os.Stat(libs); err == nil {
 		return libs, nil
+	}
+	if _, err := exec.LookPath("mvn"); err != nil {
+		return "", missing("mvn")
 	}
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return "", fmt.Errorf("make cache directory: %w", err)
@@ -59,6 +60,11 @@ func kafkaLibs(ctx context.Context) (string, error) {
 	return libs, fetchKafkaLibs(ctx, dir, libs)
 }
 
+func missing(program string) error {
+	return fmt.Errorf("%w: there is no %s to run a real Kafka with: install Java 17 and Maven (Debian: apt-get install openjdk-17-jre-headless maven), "+
+		"or start a container engine, or set %s=host:port", ErrUnavailable, program, EnvKafka)
+}
+
 // fetchKafkaLibs lets libs appear only when it is complete.
 func fetchKafkaLibs(ctx context.Context, dir, libs string) error {
 	work, err := os.MkdirTemp(dir, "fetch")
@@ -72,7 +78,7 @@ func fetchKafkaLibs(ctx context.Context, dir, libs string) error {
 	cmd := exec.CommandContext(ctx, "mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=libs")
 	cmd.Dir = work
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("fetch Kafka %s by Maven: %w: %s", KafkaVersion, err, out)
+		return fmt.Errorf("%w: fetch Kafka %s by Maven: %w: %s", ErrUnavailable, KafkaVersion, err, out)
 	}
 	return os.Rename(filepath.Join(work, "libs"), libs)
 }

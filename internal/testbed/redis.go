@@ -88,9 +88,11 @@ func startRedis(ctx context.Context, args []string) (*Server, error) {
 	}
 	var run runner
 	if engine() != "" {
-		argv := append([]string{"redis-server"}, redisArguments(containerHome, ports[0], args)...)
-		argv = append(argv, "--bind", "0.0.0.0", "--protected-mode", "no")
-		run, err = newContainer(ctx, containerOptions{image: redisImage, argv: argv, dir: dir, ports: ports})
+		if args, err = intoContainer(dir, args); err == nil {
+			argv := append([]string{"redis-server"}, redisArguments(containerHome, ports[0], args)...)
+			argv = append(argv, "--bind", "0.0.0.0", "--protected-mode", "no")
+			run, err = newContainer(ctx, containerOptions{image: redisImage, argv: argv, dir: dir, ports: ports})
+		}
 	} else {
 		argv := append([]string{program}, redisArguments(dir, ports[0], args)...)
 		run, err = newNative(dir, append(argv, "--bind", host))
