@@ -1,0 +1,164 @@
+// Package daemon puts the parts together: it turns a configuration into running streams, and tells how they are. It
+// is what `connector run` runs, and what the demo and the benchmark run with other services around it.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"o365-kafka-connector/config"
+	"o365-kafka-connector/internal/audit"
+	"o365-kafka-connector/internal/broker"
+	"o365-kafka-connector/internal/checkpoint"
+	"o365-kafka-connector/internal/pipeline"
+	"o365-kafka-connector/internal/sink"
+	"o365-kafka-connector/internal/telemetry"
+)
+
+// Options are what the program around a daemon gives it.
+type Options struct {
+	Log     *slog.Logger
+	Metrics *telemetry.Metrics // nil: new ones
+	Version string
+}
+
+// Daemon moves the audit logs of all configured tenants. New makes it, Run runs it once.
+type Daemon struct {
+	config  *config.Config
+	log     *slog.Logger
+	metrics *telemetry.Metrics
+	version string
+	host    string
+	name    string // of this instance
+	board   *pipeline.Board
+	health  *telemetry.Health
+	tenants []*tenant
+	gate    gate
+}
+
+// New checks what can be checked without a network and builds everything that sends no request.
+func New(c *config.Config, o Options) (*Daemon, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("find host name: %w", err)
+	}
+	d := &Daemon{
+		config: c, log: o.Log, metrics: o.Metrics, version: o.Version, host: host, name: c.Control.InstanceID,
+		health: &telemetry.Health{},
+	}
+	if d.name == "" {
+		d.name = host
+	}
+	if d.metrics == nil {
+		d.metrics = telemetry.NewMetrics()
+	}
+	d.board = pipeline.NewBoard(d.log, d.name)
+	d.metrics.ObserveStreams(d.board.Snapshot)
+	for _, t := range c.Tenants {
+		made, err := d.newTenant(t)
+		if err != nil {
+			return nil, fmt.Errorf("tenant %s: %w", t.Name, err)
+		}
+		d.tenants = append(d.tenants, made)
+	}
+	return d, nil
+}
+
+// Status tells what each stream is doing.
+func (d *Daemon) Status() []audit.StreamStatus { return d.board.Snapshot() }
+
+// Pending returns the content ids of the blobs that failed and will be tried again.
+func (d *Daemon) Pending() map[string]bool { return d.board.Pending() }
+
+// Run serves the status page and runs all streams until the context ends. Services that are away are waited for; an
+// error means that the configuration has to be changed. What is in hand when the context ends gets most of
+// shutdown.grace.
+func (d *Daemon) Run(ctx context.Context) error {
+	page, err := d.listen(ctx)
+	if err != nil {
+		return err
+	}
+	store, err := checkpoint.Open(ctx, d.config.Checkpoint)
+	if err != nil {
+		return errors.Join(fmt.Errorf("open checkpoint: %w", err), page.close())
+	}
+	out, err := sink.Open(sink.Settings{Sink: d.config.Sink, Kafka: d.config.Kafka}, d.sinkOptions())
+	if err != nil {
+		return errors.Join(fmt.Errorf("open sink: %w", err), store.Close(), page.close())
+	}
+	err = d.work(ctx, services{store: store, sink: out})
+	for _, t := range d.tenants {
+		t.client.Close()
+	}
+	// The page goes last, so that it shows the end.
+	return errors.Join(err, out.Close(), store.Close(), page.close())
+}
+
+func (d *Daemon) sinkOptions() sink.Options {
+	return sink.Options{
+		Trouble: func(s audit.Stream, f *audit.Fault) { d.board.Report(s).Fault(pipeline.PartPublish, f) },
+		Meter:   d.metrics.Sink(), Version: d.version, Instance: d.name,
+	}
+}
+
+// services are what all streams share.
+type services struct {
+	store checkpoint.Store
+	sink  sink.Sink
+	conn  *broker.Conn // nil without Kafka
+}
+
+// work waits for the services and runs the streams.
+func (d *Daemon) work(ctx context.Context, s services) error {
+	if d.config.Sink.Kind == sink.KindKafka {
+		conn, err := broker.New(d.config.Kafka.Config, "o365-kafka-connector")
+		if err != nil {
+			return fmt.Errorf("connect to Kafka: %w", err)
+		}
+		defer conn.Close()
+		s.conn = conn
+	}
+	d.addChecks(s)
+	if err := d.prepare(ctx, s); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	d.runStreams(ctx, d.runner(s))
+	return nil
+}
+
+// runner is what all runs share.
+func (d *Daemon) runner(s services) *pipeline.Runner {
+	tx := d.config.Kafka.Transaction
+	return &pipeline.Runner{
+		Sink: sinkSeam{s.sink}, Checkpoints: storeSeam{s.store}, Meter: d.metrics, Board: d.board,
+		Budget: pipeline.NewBudget(int64(d.config.Source.Buffer)),
+		Spool:  pipeline.NewSpool(d.config.Source.Spool, int64(d.config.Source.SpoolMax)),
+		Group:  pipeline.Group{Blobs: tx.Blobs, Records: tx.Records, Linger: tx.Linger.D()},
+		Drain:  d.config.Shutdown.Grace.D() * 4 / 5, Log: d.log,
+	}
+}
+
+// listen starts the page, or returns nil if none is wanted.
+func (d *Daemon) listen(ctx context.Context) (*page, error) {
+	if d.config.HTTP.Listen == "" {
+		return nil, nil
+	}
+	server := telemetry.NewServer(telemetry.ServerOptions{
+		Instance: d.name, Host: d.host, Version: d.version, Started: time.Now().UTC(), Streams: d.board.Snapshot,
+		Metrics: d.metrics, Health: d.health, Log: d.log,
+	})
+	if err := server.Listen(ctx, d.config.HTTP.Listen); err != nil {
+		return nil, err
+	}
+	d.log.Info("status page is served", "address", server.Addr())
+	p := &page{server: server}
+	p.serving.Go(server.Serve)
+	return p, nil
+}

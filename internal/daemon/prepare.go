@@ -1,0 +1,117 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"o365-kafka-connector/internal/checkpoint"
+	"o365-kafka-connector/internal/telemetry"
+)
+
+// knock is how often a service that is away at the start is tried.
+const knock = 2 * time.Second
+
+// gate remembers what the start waits for.
+type gate struct {
+	mu  sync.Mutex // guards the following
+	err error
+}
+
+func (g *gate) set(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.err = err
+}
+
+func (g *gate) check(context.Context) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.err
+}
+
+// addChecks tells /readyz what must be there for any work at all.
+func (d *Daemon) addChecks(s services) {
+	d.gate.set(errors.New("the start is not done yet"))
+	d.health.AddCheck("start", d.gate.check)
+	d.health.AddCheck("checkpoint", s.store.Ping)
+	if s.conn != nil {
+		d.health.AddCheck("kafka", func(ctx context.Context) error {
+			_, err := s.conn.ClusterID(ctx)
+			return err
+		})
+	}
+}
+
+// errRefused means that the start is refused until a person changes something.
+var errRefused = errors.New("start is refused")
+
+// prepare waits until all services answer and finds out whether they fit together.
+func (d *Daemon) prepare(ctx context.Context, s services) error {
+	var repeat telemetry.Repeat
+	for {
+		err := d.inspect(ctx, s)
+		if err == nil {
+			repeat.Recover(d.log)
+			d.gate.set(nil)
+			return nil
+		}
+		if _, bound := errors.AsType[*checkpoint.BoundError](err); bound || errors.Is(err, errRefused) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		d.gate.set(err)
+		repeat.Fail(d.log, "start", err)
+		select {
+		case <-time.After(knock):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// inspect looks at every service once.
+func (d *Daemon) inspect(ctx context.Context, s services) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	deployment := checkpoint.Deployment{GroupID: d.config.Control.GroupID}
+	if s.conn != nil {
+		id, err := s.conn.ClusterID(ctx)
+		if err != nil {
+			return fmt.Errorf("ask Kafka for its cluster id: %w", err)
+		}
+		deployment.KafkaClusterID = id
+	}
+	findings, err := s.store.Check(ctx)
+	if err != nil {
+		return fmt.Errorf("check checkpoint store: %w", err)
+	}
+	for _, f := range findings {
+		switch f.Level {
+		case checkpoint.Refuse:
+			return fmt.Errorf("%w: %s: %s", errRefused, f.Text, f.Hint)
+		case checkpoint.Warning:
+			d.log.Warn("checkpoint store could lose data", "finding", f.Text, "hint", f.Hint)
+		case checkpoint.Note:
+		}
+	}
+	if err := s.store.Bind(ctx, deployment); err != nil {
+		return err
+	}
+	return d.inspectSink(ctx, s)
+}
+
+func (d *Daemon) inspectSink(ctx context.Context, s services) error {
+	findings, err := s.sink.Check(ctx)
+	if err != nil {
+		return fmt.Errorf("check sink: %w", err)
+	}
+	for _, f := range findings {
+		d.log.Warn("sink is not as it should be", "topic", f.Topic, "finding", f.Text, "hint", f.Hint)
+	}
+	return nil
+}

@@ -1,0 +1,38 @@
+package daemon
+
+import (
+	"context"
+
+	"o365-kafka-connector/internal/audit"
+	"o365-kafka-connector/internal/checkpoint"
+	"o365-kafka-connector/internal/pipeline"
+	"o365-kafka-connector/internal/sink"
+	"o365-kafka-connector/internal/source"
+)
+
+// The parts do not know the pipeline's interfaces, so the types that their methods return are fitted here.
+
+type sourceSeam struct{ *source.Client }
+
+// Fetch asks for a blob.
+func (s sourceSeam) Fetch(ctx context.Context, stream audit.Stream, b audit.Blob) (pipeline.Content, error) {
+	content, err := s.Client.Fetch(ctx, stream, b)
+	if err != nil {
+		return nil, err
+	}
+	return content, nil
+}
+
+type sinkSeam struct{ sink.Sink }
+
+// Open returns the publisher of a stream.
+func (s sinkSeam) Open(ctx context.Context, stream audit.Stream) (pipeline.Publisher, error) {
+	return s.Sink.Open(ctx, stream)
+}
+
+type storeSeam struct{ checkpoint.Store }
+
+// Acquire takes a stream.
+func (s storeSeam) Acquire(ctx context.Context, stream audit.Stream) (pipeline.Handle, error) {
+	return s.Store.Acquire(ctx, stream)
+}

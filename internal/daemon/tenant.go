@@ -1,0 +1,87 @@
+package daemon
+
+import (
+	"fmt"
+	"strings"
+
+	"o365-kafka-connector/config"
+	"o365-kafka-connector/internal/audit"
+	"o365-kafka-connector/internal/auth"
+	"o365-kafka-connector/internal/pipeline"
+	"o365-kafka-connector/internal/source"
+	"o365-kafka-connector/internal/transform"
+)
+
+// tenant is one tenant with its client.
+type tenant struct {
+	config config.Tenant
+	client *source.Client
+	key    transform.Key
+}
+
+// NewClient returns the API client of a tenant. It sends no request; meter may be nil.
+func NewClient(t config.Tenant, o source.Options) (*source.Client, error) {
+	base, authority := t.Hosts()
+	tokens, err := auth.New(t.Auth, auth.Options{
+		TenantID: t.ID, Authority: authority, Resource: resource(base),
+		Proxy: t.Source.Proxy, Insecure: t.Source.Insecure, CAFile: t.Source.CAFile,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("auth: %w", err)
+	}
+	o.Tenant, o.BaseURL, o.PublisherIdentifier, o.Tokens = t.Audit(), base, t.PublisherIdentifier, tokens
+	client, err := source.New(t.Source, o)
+	if err != nil {
+		return nil, fmt.Errorf("source: %w", err)
+	}
+	return client, nil
+}
+
+// resource is what a token is asked for: the base URL without the API's path.
+func resource(base string) string {
+	base = strings.TrimRight(base, "/")
+	return strings.TrimRight(strings.TrimSuffix(base, "/api/v1.0"), "/")
+}
+
+func (d *Daemon) newTenant(t config.Tenant) (*tenant, error) {
+	client, err := NewClient(t, source.Options{Meter: d.metrics, Logger: d.log.With("tenant", t.Name)})
+	if err != nil {
+		return nil, err
+	}
+	if _, cut := t.Source.FirstWindow(); cut {
+		d.log.Warn("source.first_fetch reaches further back than Microsoft keeps content; starting 167h55m back",
+			"tenant", t.Name)
+	}
+	made := &tenant{config: t, client: client, key: transform.Key(d.config.Kafka.Key)}
+	for _, s := range t.Streams() {
+		if _, err := made.settings(s); err != nil {
+			return nil, err
+		}
+		d.show(s)
+	}
+	return made, nil
+}
+
+// show makes a stream visible before anybody works on it.
+func (d *Daemon) show(s audit.Stream) {
+	d.board.Report(s)
+	d.metrics.Prepare(s)
+}
+
+// settings are those of one of the tenant's streams.
+func (t *tenant) settings(s audit.Stream) (pipeline.Settings, error) {
+	c := t.config
+	make, err := transform.New(transform.Options{
+		Stream: s, Filter: c.Filter, Output: c.Output, Topic: c.Kafka.Topic, Key: t.key,
+	})
+	if err != nil {
+		return pipeline.Settings{}, err
+	}
+	first, _ := c.Source.FirstWindow()
+	return pipeline.Settings{
+		Stream: s, Source: sourceSeam{t.client}, Transform: func() (pipeline.Transform, error) { return make(), nil },
+		AutoSubscribe: c.AutoSubscribe, FirstFetch: first, PollInterval: c.Source.PollInterval.D(),
+		Overlap: c.Source.Overlap.D(), SweepInterval: c.Source.Sweep.Interval.D(), SweepDepth: c.Source.Sweep.Depth.D(),
+		Workers: c.Source.Workers, BlobBuffer: int64(c.Source.BlobBuffer),
+	}, nil
+}
