@@ -26,7 +26,6 @@ var replies = []struct{ text, hint string }{
 	{"MISCONF", "Redis cannot save its data to disk and refuses writes: make room on its disk and see its log"},
 	{"WRONGPASS", "check checkpoint.redis.username and checkpoint.redis.password"},
 	{"NOAUTH", "Redis asks for a password: set checkpoint.redis.password (and username)"},
-	{"without any password configured", "Redis has no password: leave checkpoint.redis.password empty"},
 	{"CLUSTERDOWN", "the Redis Cluster has lost nodes: see redis-cli cluster info; the connector goes on when it is whole"},
 	{"CROSSSLOT", "checkpoint.key_prefix must not hold braces: a stream's keys have to share a hash slot"},
 	{"cluster support disabled", "this Redis is no cluster: set checkpoint.redis.cluster to false"},
@@ -80,7 +79,8 @@ func networkHint(err error) string {
 	timeout, ok := errors.AsType[net.Error](err)
 	if errors.Is(err, context.DeadlineExceeded) || ok && timeout.Timeout() ||
 		strings.Contains(err.Error(), "connection pool timeout") {
-		return "Redis does not answer in time: check the network and Redis's load (redis-cli --latency)"
+		return "Redis does not answer in time: check the network, Redis's load (redis-cli --latency), and that " +
+			"checkpoint.redis.tls.enabled fits the port"
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
 		return "Redis closed the connection: see its log; if it asks for TLS, set checkpoint.redis.tls.enabled"
