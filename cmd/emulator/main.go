@@ -75,7 +75,7 @@ func run(ctx context.Context, f flags) error {
 		s, listeners = append(s, &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}), append(listeners, secure)
 		authority = "https://" + secure.Addr().String()
 	}
-	printHelp(config, f, "http://"+plain.Addr().String(), authority)
+	printHelp(config, f, orElse(f.BaseURL, "http://"+plain.Addr().String()), authority)
 	return s.serve(ctx, listeners)
 }
 
@@ -135,7 +135,11 @@ func printHelp(c emulator.Config, f flags, base, authority string) {
 	case authority != "":
 		fmt.Printf("    authority: %s\n    auth: {method: client_secret, client_id: %s, client_secret: %s}\n", authority,
 			orElse(tenant.ClientID, emulator.DefaultClientID), orElse(tenant.ClientSecret, emulator.DefaultClientSecret))
-		fmt.Printf("source: {ca_file: %s}\n", orElse(f.CertOut, "# give --cert-out to have the certificate written"))
+		if f.CertOut == "" {
+			fmt.Println("# give --cert-out FILE, and here source: {ca_file: FILE}")
+			return
+		}
+		fmt.Printf("source: {ca_file: %s}\n", f.CertOut)
 	case c.StaticToken != "":
 		fmt.Printf("    auth: {method: static, token: %s}\n", c.StaticToken)
 	default:

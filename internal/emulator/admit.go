@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 )
 
 const nobody = "00000000-0000-0000-0000-000000000000"
@@ -35,9 +34,7 @@ func (c *call) admit() *apiError {
 
 // frontDoor fires the faults of proxies and front ends, which do not look at tokens.
 func (c *call) frontDoor() *apiError {
-	if f := c.fire(Slow); f != nil && !c.wait(orDefault(f.Delay, 40*time.Second)) {
-		panic(http.ErrAbortHandler)
-	}
+	c.linger()
 	if f := c.fire(HTML); f != nil {
 		return htmlPage(f)
 	}

@@ -37,11 +37,31 @@ func (c *call) query(name string) string { return c.values.Get(strings.ToLower(n
 
 func (c *call) fire(kind Kind) *Fault { return c.e.rules.fire(kind, c) }
 
+// listing reports whether the request is for a window.
+func (c *call) listing() bool {
+	return c.operation == opContent || c.operation == opPage || c.operation == opNotifications
+}
+
+// linger fires the fault of slow answers. If the client leaves meanwhile, so does the call.
+func (c *call) linger() {
+	f := c.fire(Slow)
+	if f == nil || c.wait(orDefault(f.Delay, 40*time.Second)) {
+		return
+	}
+	c.answered = "gone"
+	panic(http.ErrAbortHandler)
+}
+
 // base is the scheme and host that links start with.
 func (c *call) base() string {
 	if c.e.config.BaseURL != "" {
 		return strings.TrimSuffix(c.e.config.BaseURL, "/")
 	}
+	return c.asked()
+}
+
+// asked is the scheme and host by which the client found the emulator.
+func (c *call) asked() string {
 	scheme := "http"
 	if c.r.TLS != nil {
 		scheme = "https"
@@ -54,7 +74,7 @@ func (c *call) root() string { return c.base() + "/api/v1.0/" + c.tenantID + "/a
 // stream is the called tenant's stream of the called content type.
 func (c *call) stream() *stream { return c.e.streams[streamKey{c.tenantID, c.contentType}] }
 
-// wait sleeps until the request's client has had enough; it reports whether the client is still there.
+// wait passes the time and reports whether the client is still there.
 func (c *call) wait(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

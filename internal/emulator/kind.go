@@ -39,7 +39,7 @@ const (
 
 // Faults of requests. They hit by probability, from the seeded source, or by after and first.
 const (
-	Slow          Kind = "slow"           // the answer begins after delay (default 40s); for listings: of windows of min_window or longer
+	Slow          Kind = "slow"           // the answer begins after delay (default 40s); with min_window, only of listings of that length or longer
 	ServerError   Kind = "server-error"   // AF50000 with status (default 500); code and text replace it
 	HTML          Kind = "html"           // an HTML page with status (default 502)
 	Unauthorized  Kind = "unauthorized"   // 401 with a Message

@@ -123,7 +123,7 @@ func (f Fault) concerns(c *call) bool {
 	if !f.isAbout(c.tenantID, c.contentType) {
 		return false
 	}
-	if f.MinWindow > 0 && c.window.length() < f.MinWindow {
+	if f.MinWindow > 0 && (!c.listing() || c.window.length() < f.MinWindow) {
 		return false
 	}
 	switch f.Operation {

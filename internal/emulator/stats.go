@@ -14,7 +14,7 @@ type RequestCount struct {
 	Tenant      string `json:"tenant,omitempty"`
 	ContentType string `json:"content_type,omitempty"`
 	Operation   string `json:"operation"` // token, start, stop, subscriptions, content, page, blob, notifications, sensitive-types, unknown
-	Code        string `json:"code"`      // the status, and the error's code: "200", "200 cut", "400 AF20024", "401"
+	Code        string `json:"code"`      // the status, and the error's code: "200", "200 cut", "400 AF20024", "401", "gone"
 	Count       int    `json:"count"`
 }
 

@@ -33,7 +33,7 @@ func (c *call) bearer() (claims, bool) {
 	if !ok || c.e.now().Unix() >= found.Expires {
 		return claims{}, false
 	}
-	return found, audience == c.base() || slices.Contains(audiences, audience)
+	return found, audience == c.base() || audience == c.asked() || slices.Contains(audiences, audience)
 }
 
 // serveLogin answers for the login host: tokens, and what clients ask for to find where to get them.
@@ -75,9 +75,7 @@ func (c *call) serveToken(version int) {
 	c.operation = opToken
 	c.noteStrayBearer()
 	defer c.record()
-	if f := c.fire(Slow); f != nil && !c.wait(orDefault(f.Delay, 40*time.Second)) {
-		panic(http.ErrAbortHandler)
-	}
+	c.linger()
 	for _, kind := range []Kind{TokenError, ServerError, HTML, Error} {
 		if f := c.fire(kind); f != nil {
 			c.tokenFault(kind, f)
