@@ -5,6 +5,8 @@ package config
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"strings"
 	"time"
 
 	"o365-kafka-connector/internal/audit"
@@ -104,7 +106,7 @@ func (t Tenant) Streams() []audit.Stream {
 	return streams
 }
 
-// Hosts returns the base URL of the API and the login host: the tenant's own, or those of its cloud.
+// Hosts returns the base URL of the API, without a path, and the login host: the tenant's own, or its cloud's.
 func (t Tenant) Hosts() (base, authority string) {
 	base, authority, _ = auth.Cloud(t.Cloud) // an unknown cloud was refused at load
 	if t.BaseURL != "" {
@@ -113,8 +115,11 @@ func (t Tenant) Hosts() (base, authority string) {
 	if t.Authority != "" {
 		authority = t.Authority
 	}
-	return base, authority
+	return apiPath.ReplaceAllString(base, ""), strings.TrimRight(authority, "/")
 }
+
+// apiPath is what the documentation of other programs shows at the end of the base URL.
+var apiPath = regexp.MustCompile(`(?i)(/api(/v1(\.0)?)?)?/*$`)
 
 // Tenant returns the i-th tenant with all settings that count for it.
 func (c *Config) Tenant(i int) Tenant { return c.Tenants[i] }

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli is the command line: one field per command.
+type cli struct {
+	ConfigFile string `name:"config" help:"Configuration file." env:"CONNECTOR_CONFIG" default:"./connector.yaml" placeholder:"FILE"`
+
+	Run               runCommand               `cmd:"" help:"Move audit records until SIGTERM."`
+	ListSubscriptions listSubscriptionsCommand `cmd:"" aliases:"ms-management-activity-list-subscriptions" help:"List the subscriptions at Microsoft."`
+	Diagnose          diagnoseCommand          `cmd:"" help:"Try every dependency in turn and say what is wrong and what to do."`
+	Config            configCommand            `cmd:"" help:"Check the configuration, or print what counts in the end."`
+	Version           versionCommand           `cmd:"" help:"Print the version."`
+}
+
+// tenantFlags choose what a command is about and how it answers.
+type tenantFlags struct {
+	Tenant string `help:"Name or GUID of the tenant; default: all of them." placeholder:"TENANT"`
+	Output string `help:"table for people, json for programs." enum:"table,json" default:"table"`
+}
+
+func (f tenantFlags) json() bool { return f.Output == "json" }
+
+// exited is what kong asks for after it has printed the help.
+type exited int
+
+// execute runs the command that the arguments name.
+func execute(ctx context.Context, args []string, env *environment) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			code, ok := r.(exited)
+			if !ok {
+				panic(r)
+			}
+			if code != 0 {
+				err = saidError{fmt.Errorf("exit with status %d", code)}
+			}
+		}
+	}()
+	var c cli
+	parser, err := kong.New(&c,
+		kong.Name("connector"),
+		kong.Description("Moves Microsoft 365 audit records from the Office 365 Management Activity API to Kafka."),
+		kong.Writers(env.stdout, env.stderr),
+		kong.Exit(func(code int) { panic(exited(code)) }),
+		kong.UsageOnError(),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(env, &c),
+	)
+	if err != nil {
+		return err
+	}
+	parsed, err := parser.Parse(shortNames(args))
+	if err != nil {
+		return usageError{err}
+	}
+	return parsed.Run()
+}
+
+// longName begins the original's command names.
+const longName = "ms-management-activity-"
+
+// shortNames takes a command as the original spells it: with or without an exclamation mark, and with arguments as
+// key=value.
+func shortNames(args []string) []string {
+	out := make([]string, 0, len(args))
+	original := false
+	for _, arg := range args {
+		bare := strings.TrimPrefix(arg, "!")
+		key, value, isPair := strings.Cut(arg, "=")
+		switch {
+		case !original && (bare != arg || strings.HasPrefix(bare, longName)):
+			original = true
+			out = append(out, bare)
+		case original && isPair && !strings.HasPrefix(arg, "-"):
+			out = append(out, "--"+strings.ReplaceAll(key, "_", "-")+"="+value)
+		default:
+			out = append(out, arg)
+		}
+	}
+	return out
+}

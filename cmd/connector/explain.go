@@ -1,0 +1,35 @@
+package main
+
+import (
+	"errors"
+
+	"o365-kafka-connector/internal/audit"
+	"o365-kafka-connector/internal/broker"
+)
+
+// saidError is an error that a person has read already.
+type saidError struct{ error }
+
+// Unwrap returns the error itself.
+func (e saidError) Unwrap() error { return e.error }
+
+// explain writes an error for people, with what they can do about it; nothing if they have read it already.
+func explain(err error) string {
+	if _, said := errors.AsType[saidError](err); said {
+		return ""
+	}
+	if hint := hintOf(err); hint != "" {
+		return err.Error() + "\n  what to do: " + hint
+	}
+	return err.Error()
+}
+
+func hintOf(err error) string {
+	if f, ok := errors.AsType[*audit.Fault](err); ok {
+		return f.Hint
+	}
+	if p, ok := errors.AsType[*broker.Problem](err); ok {
+		return p.Hint
+	}
+	return ""
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"o365-kafka-connector/config"
+	"o365-kafka-connector/internal/auth"
+	"o365-kafka-connector/internal/broker"
+	"o365-kafka-connector/internal/checkpoint"
+	"o365-kafka-connector/internal/daemon"
+	"o365-kafka-connector/internal/sink"
+	"o365-kafka-connector/internal/source"
+)
+
+// clientID is how brokers know us.
+const clientID = "o365-kafka-connector"
+
+// newTokens returns the source of a tenant's access tokens. It sends no request.
+func newTokens(t config.Tenant) (*auth.TokenSource, error) {
+	base, authority := t.Hosts()
+	return auth.New(t.Auth, auth.Options{
+		TenantID: t.ID, Authority: authority, Resource: base,
+		Proxy: t.Source.Proxy, Insecure: t.Source.Insecure, CAFile: t.Source.CAFile,
+	})
+}
+
+// newClient returns the client of a tenant's audit log. It sends no request.
+func newClient(t config.Tenant) (*source.Client, error) {
+	client, err := daemon.NewClient(t, source.Options{})
+	if err != nil {
+		return nil, usageError{fmt.Errorf("tenant %s: %w", t.Name, err)}
+	}
+	return client, nil
+}
+
+// checkParts finds what is wrong with a configuration beyond the file itself: addresses that do not fit, certificates
+// that cannot be read. No request is sent, and neither the directory of checkpoints nor the file of events is touched.
+func checkParts(ctx context.Context, cfg *config.Config) error {
+	var errs []error
+	if _, err := daemon.New(cfg, daemon.Options{Log: slog.New(slog.DiscardHandler)}); err != nil {
+		errs = append(errs, usageError{err})
+	}
+	if cfg.Sink.Kind == sink.KindKafka {
+		conn, err := broker.New(cfg.Kafka.Config, clientID)
+		if err != nil {
+			errs = append(errs, usageError{fmt.Errorf("kafka: %w", err)})
+		} else {
+			conn.Close()
+		}
+	}
+	if cfg.Checkpoint.Kind == checkpoint.KindRedis {
+		store, err := checkpoint.Open(ctx, cfg.Checkpoint)
+		if err != nil {
+			errs = append(errs, usageError{fmt.Errorf("checkpoint: %w", err)})
+		} else {
+			errs = append(errs, store.Close())
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"o365-kafka-connector/config"
+	"o365-kafka-connector/internal/daemon"
+	"o365-kafka-connector/internal/telemetry"
+	"o365-kafka-connector/internal/unit"
+)
+
+type runCommand struct{}
+
+// Run moves records until the context ends, and then for at most shutdown.grace.
+func (runCommand) Run(ctx context.Context, env *environment, c *cli) error {
+	cfg, err := config.Load(c.ConfigFile)
+	if err != nil {
+		return err
+	}
+	if err := checkParts(ctx, cfg); err != nil {
+		return err
+	}
+	limitMemory(cfg)
+	metrics := telemetry.NewMetrics()
+	log := telemetry.NewLogger(env.stderr, cfg.Log, metrics.Log)
+	d, err := daemon.New(cfg, daemon.Options{Log: log, Metrics: metrics, Version: currentVersion()})
+	if err != nil {
+		return usageError{err}
+	}
+	log.Info("connector starts", slog.String("version", currentVersion()), slog.Int("tenants", len(cfg.Tenants)),
+		slog.String("sink", cfg.Sink.Kind), slog.String("checkpoint", cfg.Checkpoint.Kind))
+	if err := within(ctx, cfg.Shutdown.Grace.D(), d.Run); err != nil {
+		log.Error("connector ends", slog.Any("error", err), slog.String("hint", hintOf(err)))
+		return saidError{err}
+	}
+	log.Info("connector has ended")
+	return nil
+}
+
+// within calls work and waits for it, but not longer than grace after the context has ended: then the process ends
+// with whatever is still under way.
+func within(ctx context.Context, grace time.Duration, work func(context.Context) error) error {
+	done := make(chan error, 1)
+	go func() { done <- work(ctx) }() // waited for below, or left to the end of the process
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(grace):
+		return fmt.Errorf("drain within shutdown.grace: %s was not enough; what was in hand is read again at the next start", grace)
+	}
+}
+
+// besideBuffer is what the process needs besides the events that are ready to publish.
+const besideBuffer = 64 * unit.MiB
+
+// limitMemory makes the garbage collector work harder before the process outgrows its settings. Who sets GOMEMLIMIT
+// knows better.
+func limitMemory(cfg *config.Config) {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(int64(cfg.Source.Buffer + besideBuffer))
+	}
+}
