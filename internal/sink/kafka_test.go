@@ -326,14 +326,21 @@ func TestLeadersMayMove(t *testing.T) {
 func TestCancelledPublishSwallowsNothingLater(t *testing.T) {
 	c := fake(t)
 	p, _, _ := open(t, c.ListenAddrs(), nil)
-	publish(t, p, audit.Commit{Batches: []*audit.Batch{batch(t, "events", "a", 30)}})
+	oneKey := func(blob string) audit.Commit {
+		return audit.Commit{Batches: []*audit.Batch{batchOf(t, blob, 1<<30, func(i int) (audit.Event, bool) {
+			e := event("events", blob, i, fmt.Appendf(nil, `{"Id":"%s-%d"}`, blob, i))
+			e.Key = []byte("same")
+			return e, i < 30
+		})}}
+	}
+	publish(t, p, oneKey("a"))
 	c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.RequestTimedOut, Count: 1})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := p.Publish(ctx, audit.Commit{Batches: []*audit.Batch{batch(t, "events", "b", 30)}}); err == nil {
+	if _, err := p.Publish(ctx, oneKey("b")); err == nil {
 		t.Fatal("the cut call succeeded")
 	}
-	publish(t, p, audit.Commit{Batches: []*audit.Batch{batch(t, "events", "c", 30)}})
+	publish(t, p, oneKey("c"))
 	got := values(consume(t, c.ListenAddrs(), "events", 90))
 	for _, want := range wantValues("c", 30) {
 		if !slices.Contains(got, want) {
