@@ -37,6 +37,7 @@ type flags struct {
 	TokenLifetime  time.Duration `default:"1h" help:"How long tokens live."`
 	StaticToken    string        `help:"A bearer token that is always accepted."`
 	Unsubscribed   bool          `help:"Start without any subscription."`
+	Mix            bool          `help:"Switch on a mixture of faults from which a correct client loses nothing."`
 	Faults         []string      `name:"fault" sep:"none" help:"KIND[,key=value...], e.g. server-error,operation=blob,probability=0.1; may be repeated. Kinds: ${kinds}."`
 }
 
@@ -93,6 +94,9 @@ func (f flags) config() (emulator.Config, error) {
 		t, err := parseTenant(text)
 		errs = append(errs, err)
 		c.Tenants = append(c.Tenants, t)
+	}
+	if f.Mix {
+		c.Faults = emulator.Mix()
 	}
 	for _, text := range f.Faults {
 		fault, err := emulator.ParseFault(text)

@@ -245,3 +245,25 @@ func TestSlowBody(t *testing.T) {
 		t.Errorf("took %v at twice its size a second", took)
 	}
 }
+
+func TestCutChunked(t *testing.T) {
+	r := shaped(t)
+	link := r.all()[0].ContentURI
+	r.fault(emulator.Fault{Kind: emulator.Chunked}, emulator.Fault{Kind: emulator.Cut})
+	if a := r.get(link); a.err == nil || len(a.body) == 0 {
+		t.Errorf("%d bytes, %v", len(a.body), a.err)
+	}
+}
+
+func TestSummaryAgreesWithTruth(t *testing.T) {
+	r := shaped(t, emulator.Fault{Kind: emulator.LostBlob, Probability: 0.3}, emulator.Fault{Kind: emulator.RepeatRecord, Count: 3})
+	unique := map[string]bool{}
+	for _, ids := range r.truth() {
+		for _, id := range ids {
+			unique[id] = true
+		}
+	}
+	if sum := r.TruthSummary(); sum.UniqueRecords != len(unique) || sum.UnavailableBlobs == 0 {
+		t.Errorf("%d unique: %+v", len(unique), sum.TruthCounts)
+	}
+}

@@ -218,8 +218,21 @@ func TestQuota(t *testing.T) {
 	}
 	r = newRig(t, emulator.Config{})
 	r.fault(emulator.Fault{Kind: emulator.Quota, Count: 8})
-	if n := refused(r, link[:0]+withPublisher(r.subscriptionList())); n != 2 {
+	if n := refused(r, withPublisher(r.subscriptionList())); n != 2 {
 		t.Errorf("%d refused of 10 at 8/min", n)
+	}
+}
+
+func TestRequestsWithoutPublisherShareOnePool(t *testing.T) {
+	other := "99999999-9999-9999-9999-999999999999"
+	r := newRig(t, emulator.Config{Tenants: []emulator.Tenant{{ID: tenant, RequestsPerMinute: 1}, {ID: other, RequestsPerMinute: 1}}})
+	links := []string{r.subscriptionList(), strings.Replace(r.subscriptionList(), tenant, other, 1)}
+	first, second := r.do(http.MethodGet, links[0], static), r.do(http.MethodGet, links[1], static)
+	if first.status != http.StatusOK || second.code() != "403 AF429" || !strings.Contains(second.body, "PublisherId=00000000-") {
+		t.Errorf("%s, then %s", first.body, second.body)
+	}
+	if a := r.get(links[1]); a.status != http.StatusOK {
+		t.Errorf("with a publisher: %s", a.body)
 	}
 }
 

@@ -187,3 +187,11 @@ func (r *rig) truth() map[string][]string {
 	}
 	return want
 }
+
+func isList(a reply) bool { return json.Valid([]byte(a.body)) && strings.HasPrefix(a.body, "[") }
+
+func blobsOf(body string) []listed {
+	var page []listed
+	_ = json.Unmarshal([]byte(body), &page)
+	return page
+}
