@@ -100,8 +100,11 @@ func (r refusal) fault(now time.Time) *audit.Fault {
 	if is.cause == audit.CauseStartThrottled && f.RetryAfter == 0 {
 		f.RetryAfter = startDelay(r.message)
 	}
-	if r.operation == OperationFetch {
+	switch {
+	case r.operation == OperationFetch:
 		f.Scope = concern(f.Cause, f.Scope)
+	case f.Scope == audit.OfBlob:
+		f.Scope = audit.OfStream // no blob was asked for
 	}
 	return f
 }

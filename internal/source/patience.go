@@ -17,7 +17,8 @@ const (
 
 // patience remembers, for each stream, how long its listings may take: twice as long after each time-out.
 type patience struct {
-	base time.Duration
+	base    time.Duration
+	longest time.Duration
 
 	mu      sync.Mutex // guards the following
 	streams map[audit.ContentType]slowness
@@ -29,7 +30,7 @@ type slowness struct {
 }
 
 func newPatience(base time.Duration) *patience {
-	return &patience{base: base, streams: map[audit.ContentType]slowness{}}
+	return &patience{base: base, longest: max(base, longestDeadline), streams: map[audit.ContentType]slowness{}}
 }
 
 // deadline returns how long the stream's next listing may take until its first byte.
@@ -47,7 +48,6 @@ func (p *patience) deadline(ct audit.ContentType) time.Duration {
 func (p *patience) longer(ct audit.ContentType, had time.Duration) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	longest := max(p.base, longestDeadline)
-	p.streams[ct] = slowness{deadline: min(2*had, longest), last: time.Now()}
-	return had < longest
+	p.streams[ct] = slowness{deadline: min(2*had, p.longest), last: time.Now()}
+	return had < p.longest
 }
