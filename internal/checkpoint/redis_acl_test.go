@@ -109,6 +109,13 @@ func TestLeastACLOfCluster(t *testing.T) {
 		}
 	}
 
+	for _, n := range nodes {
+		command(t, n, "ACL SETUSER connector -cluster|slots")
+	}
+	wantFault(t, everything(t, openStore(t, c)), "cluster|slots", "ACL SETUSER")
+	for _, n := range nodes {
+		command(t, n, "ACL SETUSER connector +cluster|slots")
+	}
 	c.Redis.Addresses, c.Redis.Cluster = addresses[:1], false
 	for i, n := range nodes {
 		c.Redis.Addresses = []string{n.Addr}

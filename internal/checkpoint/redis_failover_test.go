@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,6 +25,8 @@ func TestSentinelFailover(t *testing.T) {
 	sentinel := testbed.RedisServer(t, settings, "--sentinel")
 	c := redisConfig(sentinel.Addr)
 	c.Redis.SentinelMaster = "o365"
+	c.Redis.SentinelUsername, c.Redis.SentinelPassword = "connector", "right"
+	command(t, sentinel, strings.ReplaceAll(LeastSentinelACL("connector"), "PASSWORD", "right"))
 	store := openStore(t, c)
 	h := started(t, store)
 	apply(t, h, entry(1))
@@ -48,6 +51,9 @@ func TestSentinelFailover(t *testing.T) {
 	}
 	apply(t, h, entry(3))
 
+	if refused := command(t, sentinel, "ACL LOG"); refused != "*0" {
+		t.Errorf("sentinel refused a command: %s", refused)
+	}
 	c.Redis.SentinelMaster = "other"
 	_, err = openStore(t, c).Acquire(t.Context(), exchange)
 	wantFault(t, err, "sentinel", "sentinel_master")
