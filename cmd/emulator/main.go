@@ -31,7 +31,7 @@ type flags struct {
 	Backlog        time.Duration `default:"24h" help:"How far they reach back."`
 	Rate           float64       `default:"20" help:"Records per second from now on, over all streams."`
 	RecordsPerBlob int           `default:"100" help:"Records per blob."`
-	RecordBytes    int           `help:"Average size of a record; default: as they come, about 1.5 kB."`
+	RecordBytes    int           `help:"Average size of a record; default: as they come, 0.8 to 1.7 kB by content type."`
 	For            time.Duration `help:"Stop offering new blobs after this time; default: never."`
 	PageSize       int           `default:"200" help:"Blobs per page of a listing."`
 	TokenLifetime  time.Duration `default:"1h" help:"How long tokens live."`
@@ -58,7 +58,7 @@ func run(ctx context.Context, f flags) error {
 	if err != nil {
 		return err
 	}
-	plain, err := net.Listen("tcp", f.Listen)
+	plain, err := new(net.ListenConfig).Listen(ctx, "tcp", f.Listen)
 	if err != nil {
 		return fmt.Errorf("listen for HTTP: %w", err)
 	}

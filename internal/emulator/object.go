@@ -62,16 +62,6 @@ func (o object) set(name string, value any) {
 	}
 }
 
-func (o object) without(name string) object {
-	var rest object
-	for _, f := range o {
-		if f.name != name {
-			rest = append(rest, f)
-		}
-	}
-	return rest
-}
-
 // nameValues is the list of Name and Value that many schemas have.
 func nameValues(pairs ...string) list {
 	var l list
