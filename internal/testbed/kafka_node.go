@@ -115,6 +115,21 @@ func metadata(ctx context.Context, addr string, brokers int) error {
 	return nil
 }
 
+// CreateTopic creates a topic of one replica, as the auto-creation that is switched off would.
+func (b *Broker) CreateTopic(ctx context.Context, topic string, partitions int) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	conn, err := kafka.DialContext(ctx, "tcp", b.Address())
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		return fmt.Errorf("set deadline: %w", err)
+	}
+	return conn.CreateTopics(kafka.TopicConfig{Topic: topic, NumPartitions: partitions, ReplicationFactor: 1})
+}
+
 // portTaken reports whether a server ended because another program took its port between our look and its start.
 func portTaken(err error) bool {
 	return err != nil && strings.Contains(err.Error(), "Address already in use")

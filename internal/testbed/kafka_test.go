@@ -33,7 +33,7 @@ func createTopic(t *testing.T, dialer *kafka.Dialer, addr, topic string) error {
 
 func TestSharedKafkaAnswers(t *testing.T) {
 	b := Kafka(t)
-	if err := createTopic(t, kafka.DefaultDialer, b.Address(), Name(t)); err != nil {
+	if err := b.CreateTopic(t.Context(), Name(t), 3); err != nil {
 		t.Fatal(err)
 	}
 	if Kafka(t) != b {

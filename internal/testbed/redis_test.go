@@ -74,6 +74,15 @@ func TestRedisClusterSharesTheSlots(t *testing.T) {
 	}
 }
 
+func TestRedisSentinelKnowsItsMaster(t *testing.T) {
+	master := OwnRedis(t)
+	sentinel := RedisSentinel(t, "main", master)
+	info, err := sentinel.Command(t.Context(), "INFO sentinel")
+	if err != nil || !strings.Contains(info, "name=main,status=ok,address="+master.Addr) {
+		t.Errorf("INFO sentinel: %q, %v", info, err)
+	}
+}
+
 // TestServersEndWithTheirOwner kills a test process that has started a server.
 func TestServersEndWithTheirOwner(t *testing.T) {
 	if os.Getenv("TESTBED_OWNER") != "" {
