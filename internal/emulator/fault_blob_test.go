@@ -241,7 +241,7 @@ func TestSlowBody(t *testing.T) {
 	if n := len(r.get(link).body); n != size {
 		t.Errorf("%d bytes of %d", n, size)
 	}
-	if took := time.Since(began); took < 400*time.Millisecond || took > 5*time.Second {
+	if took := time.Since(began); took < 400*time.Millisecond {
 		t.Errorf("took %v at twice its size a second", took)
 	}
 }
