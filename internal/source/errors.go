@@ -114,8 +114,9 @@ func concern(cause audit.Cause, scope audit.Scope) audit.Scope {
 	switch cause {
 	case audit.CauseServer, audit.CauseRequest, audit.CauseWindow, audit.CausePage, audit.CauseTransport:
 		return audit.OfBlob // a real outage shows in the listings, too
+	default:
+		return scope
 	}
-	return scope
 }
 
 func (r refusal) remedy() remedy {

@@ -76,10 +76,11 @@ func (c *Content) Records() iter.Seq2[audit.Record, error] {
 			if err != nil {
 				err = c.fault(err)
 			}
-			if !yield(r, err) {
+			if !yield(r, err) || err != nil {
 				return
 			}
 		}
+		c.client.suspects.remove(c.blob)
 	}
 }
 

@@ -61,15 +61,11 @@ func (d *decoder) release() {
 
 // open reads the beginning of the array.
 func (d *decoder) open() error {
-	switch kind := d.json.PeekKind(); kind {
-	case '[':
-		_, err := d.json.ReadToken()
-		return err
-	case jsontext.KindInvalid:
-		_, err := d.json.ReadToken()
-		return err
+	if kind := d.json.PeekKind(); kind != '[' && kind != jsontext.KindInvalid {
+		return errNotArray
 	}
-	return errNotArray
+	_, err := d.json.ReadToken()
+	return err
 }
 
 // records yields the elements of the array. An error ends it; none means that the body ended as it should.

@@ -126,8 +126,9 @@ func TestBadBodies(t *testing.T) {
 }
 
 func TestEndlessRecordIsRefused(t *testing.T) {
-	endless := io.MultiReader(strings.NewReader(`[{"a":"`), &repeat{left: maxRecord + 1<<20}, strings.NewReader(`"}]`))
+	endless := io.MultiReader(strings.NewReader(`[{"a":"`), &repeat{left: 5 << 20}, strings.NewReader(`"}]`))
 	d := newDecoder(endless, false)
+	d.in.limit = 4 << 20
 	for _, err := range d.records() {
 		if !errors.Is(describe(err), errTooLong) {
 			t.Errorf("error %v", err)
@@ -190,7 +191,8 @@ func FuzzParseTime(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		got, ok := parseTime([]byte(text))
 		want, err := time.Parse(time.RFC3339Nano, text)
-		if err == nil && want.Year() > 0 && (!ok || !got.Equal(want)) && !strings.Contains(text, ",") {
+		odd := len(text) < 20 || text[13] != ':' || strings.Contains(text, ",") || strings.Contains(text, "24:") // the standard library takes more than RFC 3339
+		if err == nil && want.Year() > 0 && !odd && (!ok || !got.Equal(want)) {
 			t.Errorf("%q: %s, %t, want %s", text, got, ok, want)
 		}
 	})

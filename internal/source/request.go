@@ -84,7 +84,7 @@ func (c *Client) send(ctx context.Context, q call, token string) (*answer, error
 	}
 
 	start := time.Now()
-	response, err := c.http.Do(request)
+	response, err := c.http.Do(request) //nolint:bodyclose // by body.close
 	watch.stop()
 	b := &body{operation: q.operation, watch: watch, cancel: cancel, cause: func() error { return context.Cause(rctx) }}
 	if err != nil {

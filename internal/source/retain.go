@@ -32,6 +32,7 @@ type retain struct {
 	src    io.Reader
 	buf    []byte
 	base   int64 // offset of buf[0]
+	limit  int   // of bytes behind the mark; maxRecord
 	served int   // how much of buf the decoder was given
 	mark   int64 // bytes before it are not needed any more
 	err    error // of src
@@ -41,7 +42,7 @@ type retain struct {
 }
 
 func (r *retain) reset(src io.Reader, hashed bool) {
-	*r = retain{src: src, buf: r.buf[:0]}
+	*r = retain{src: src, limit: maxRecord, buf: r.buf[:0]}
 	if cap(r.buf) < readSize {
 		r.buf = make([]byte, 0, readSize)
 	}
@@ -81,7 +82,7 @@ func (r *retain) skipBOM() {
 func (r *retain) fill() {
 	if len(r.buf) == cap(r.buf) {
 		r.drop(int(r.mark - r.base))
-		if len(r.buf) >= maxRecord {
+		if len(r.buf) >= r.limit {
 			r.err = errTooLong
 			return
 		}
