@@ -40,9 +40,12 @@ func (configPrintCommand) Run(env *environment, c *cli) error {
 
 // summary says in a few words what a configuration is about.
 func summary(cfg *config.Config) string {
-	streams := 0
+	streams, unknown := 0, ""
 	for _, t := range cfg.Tenants {
 		streams += len(t.ContentTypes)
+		if len(t.ContentTypes) == 0 {
+			unknown = " and what is enabled at Microsoft"
+		}
 	}
-	return fmt.Sprintf("%d tenants, %d streams", len(cfg.Tenants), streams)
+	return fmt.Sprintf("tenants: %d, streams: %d%s", len(cfg.Tenants), streams, unknown)
 }

@@ -49,7 +49,13 @@ func (cmd diagnoseCommand) Run(ctx context.Context, env *environment, c *cli) er
 	}
 	err := d.all(ctx, c, cmd.Tenant)
 	if cmd.json() {
-		out := map[string]any{"diagnose": map[string]any{"ok": d.count(failed) == 0, "checks": d.findings}}
+		var out struct {
+			Diagnose struct {
+				OK     bool      `json:"ok"`
+				Checks []finding `json:"checks"`
+			} `json:"diagnose"`
+		}
+		out.Diagnose.OK, out.Diagnose.Checks = d.count(failed) == 0, d.findings
 		if writeErr := json.NewEncoder(env.stdout).Encode(out); writeErr != nil {
 			return fmt.Errorf("write diagnosis: %w", writeErr)
 		}

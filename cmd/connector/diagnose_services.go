@@ -37,7 +37,10 @@ func (d *diagnosis) kafka(ctx context.Context, cfg *config.Config) (checkpoint.D
 
 // sink looks at topics, or at the file.
 func (d *diagnosis) sink(ctx context.Context, cfg *config.Config) bool {
-	check := map[string]string{sink.KindKafka: "topics", sink.KindFile: "file", sink.KindStdout: "stdout"}[cfg.Sink.Kind]
+	check := "sink"
+	if cfg.Sink.Kind == sink.KindKafka {
+		check = "topics"
+	}
 	var findings []sink.Finding
 	f := finding{Check: check, Hint: "check sink.path: the directory must exist and be writable"}
 	ctx, cancel := context.WithTimeout(ctx, serviceDeadline)
@@ -80,7 +83,7 @@ func (d *diagnosis) checkpoints(ctx context.Context, cfg *config.Config, deploym
 		return
 	}
 	defer func() { _ = store.Close() }() // nothing is lost with it
-	answers := d.try(ctx, finding{Check: cfg.Checkpoint.Kind}, serviceDeadline, func(ctx context.Context) (string, error) {
+	answers := d.try(ctx, finding{Check: storeName(cfg)}, serviceDeadline, func(ctx context.Context) (string, error) {
 		return "answers", store.Ping(ctx)
 	})
 	if !answers || !d.judgeStore(ctx, cfg, store) {
@@ -98,18 +101,25 @@ func (d *diagnosis) checkpoints(ctx context.Context, cfg *config.Config, deploym
 	})
 }
 
+func storeName(cfg *config.Config) string {
+	if cfg.Checkpoint.Kind == checkpoint.KindRedis {
+		return "redis"
+	}
+	return "checkpoint"
+}
+
 // judgeStore reports whether a start would be accepted.
 func (d *diagnosis) judgeStore(ctx context.Context, cfg *config.Config, store checkpoint.Store) bool {
 	ctx, cancel := context.WithTimeout(ctx, serviceDeadline)
 	defer cancel()
 	found, err := store.Check(ctx)
 	if err != nil {
-		d.add(finding{Check: cfg.Checkpoint.Kind, Status: failed, Message: err.Error(), Hint: hintOf(err)})
+		d.add(finding{Check: storeName(cfg), Status: failed, Message: err.Error(), Hint: hintOf(err)})
 		return false
 	}
 	good := true
 	for _, one := range found {
-		f := finding{Check: cfg.Checkpoint.Kind, Message: one.Text, Hint: one.Hint}
+		f := finding{Check: storeName(cfg), Message: one.Text, Hint: one.Hint}
 		switch one.Level {
 		case checkpoint.Note:
 			f.Status = fine

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"strings"
 
 	"o365-kafka-connector/internal/audit"
 	"o365-kafka-connector/internal/broker"
@@ -17,6 +18,13 @@ func (e saidError) Unwrap() error { return e.error }
 func explain(err error) string {
 	if _, said := errors.AsType[saidError](err); said {
 		return ""
+	}
+	if several, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // only what errors.Join made is taken apart
+		var texts []string
+		for _, one := range several.Unwrap() {
+			texts = append(texts, explain(one))
+		}
+		return strings.Join(texts, "\n")
 	}
 	if hint := hintOf(err); hint != "" {
 		return err.Error() + "\n  what to do: " + hint

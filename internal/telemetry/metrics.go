@@ -112,7 +112,7 @@ func (m *Metrics) Prepare(s audit.Stream) {
 	for _, cause := range deadLetterCauses() {
 		m.deadLetters.WithLabelValues(labels(s, string(cause))...)
 	}
-	for _, operation := range []string{"list", "fetch"} {
+	for _, operation := range []string{"list-content", "fetch-blob"} {
 		m.requests.WithLabelValues(labels(s, operation, "200")...)
 	}
 }
@@ -175,7 +175,7 @@ func (m *Metrics) CheckpointError(s audit.Stream) {
 // Fenced counts a run that another owner ended.
 func (m *Metrics) Fenced(s audit.Stream) { m.fenced.WithLabelValues(labels(s)...).Inc() }
 
-// Request observes one request to the API: operation is list, fetch and the like, code the answer's error code or
+// Request observes one request to the API: operation is list-content, fetch-blob and the like, code the answer's error code or
 // HTTP status. A request that belongs to no stream has no content type.
 func (m *Metrics) Request(s audit.Stream, operation, code string, took time.Duration) {
 	m.requests.WithLabelValues(labels(s, operation, code)...).Inc()
