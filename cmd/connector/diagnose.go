@@ -127,9 +127,10 @@ func (d *diagnosis) try(ctx context.Context, f finding, within time.Duration, ch
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	message, err := check(ctx)
-	f.Status, f.Message = fine, message
+	advice := f.Hint
+	f.Status, f.Message, f.Hint = fine, message, ""
 	if err != nil {
-		f.Status, f.Message, f.Hint = failed, err.Error(), firstOf(hintOf(err), f.Hint)
+		f.Status, f.Message, f.Hint = failed, err.Error(), firstOf(hintOf(err), advice)
 		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
 			f.Message = fmt.Sprintf("no answer within %s: %s", within, err)
 		}

@@ -136,7 +136,10 @@ func explainAudit(err error) error {
 	if !ok || f.Cause != audit.CauseAuditOff {
 		return err
 	}
-	return fmt.Errorf("the audit log is switched off in this tenant, or the tenant is unknown: %w", err)
+	return &audit.Fault{
+		Cause: f.Cause, Scope: f.Scope, Hint: f.Hint, // without the stack trace that Microsoft answers with
+		Err: errors.New("the audit log is switched off in this tenant, or was switched on within the last hour"),
+	}
 }
 
 func enabled(list []source.Subscription, s audit.Stream) bool {
