@@ -45,6 +45,7 @@ func TestEachRuleFindsItsFault(t *testing.T) {
 		{"one part imports another", "internal/sink/s.go", imports(module + "/internal/source"), "internal/sink must not import internal/source"},
 		{"a part imports the pipeline", "internal/checkpoint/c.go", imports(module + "/internal/pipeline"), "internal/checkpoint must not import internal/pipeline"},
 		{"the pipeline imports a part", "internal/pipeline/p.go", imports(module + "/internal/sink"), "internal/pipeline must not import internal/sink"},
+		{"a part imports the daemon", "internal/sink/s.go", imports(module + "/internal/daemon"), "internal/sink must not import internal/daemon"},
 		{"a part imports config", "internal/telemetry/t.go", imports(module + "/config"), "internal/telemetry must not import config"},
 		{"the emulator knows the source", "internal/emulator/f.go", imports(module + "/internal/source"), "internal/emulator must not import internal/source"},
 		{"an unknown package", "internal/magic/m.go", doc + "package p\n", "internal/magic: unknown package: say in internal/arch what it may import"},
