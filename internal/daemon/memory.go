@@ -4,16 +4,33 @@ import (
 	"os"
 	"runtime/debug"
 
-	"o365-kafka-connector/internal/unit"
+	"o365-kafka-connector/config"
 )
 
-// besides is what the process needs beside the prepared events: code, connections, stacks, buffers on their way.
-const besides = 40 * unit.MiB
+// What a process needs besides source.buffer: a base, and for each stream the blobs that its workers cut and the
+// batches that its publisher sends.
+const (
+	memoryBase      = 24 << 20
+	memoryPerStream = 2 << 20
+)
 
-// LimitMemory tells the garbage collector how much memory the process is meant to need, given the bytes of prepared
-// events that it may hold (source.buffer). A GOMEMLIMIT in the environment wins.
-func LimitMemory(buffer unit.Bytes) {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(int64(buffer + besides))
+// LimitMemory sets the garbage collector's limit from the configuration, unless the environment sets GOMEMLIMIT: the
+// heap then stays near what the buffer asks for instead of growing to twice of it.
+func LimitMemory(c *config.Config) {
+	if os.Getenv("GOMEMLIMIT") != "" {
+		return
 	}
+	debug.SetMemoryLimit(memoryLimit(c))
+}
+
+func memoryLimit(c *config.Config) int64 {
+	limit := int64(c.Source.Buffer) + memoryBase
+	for _, t := range c.Tenants {
+		streams := len(t.Streams())
+		if streams == 0 {
+			streams = 5 // all there can be
+		}
+		limit += int64(streams) * memoryPerStream
+	}
+	return limit
 }
