@@ -27,6 +27,7 @@ func (l *loader) expand(path string, n *yaml.Node) {
 		}
 	case yaml.ScalarNode:
 		l.expandScalar(path, n)
+	case yaml.DocumentNode, yaml.AliasNode: // not in a tree that was parsed
 	}
 }
 

@@ -55,7 +55,7 @@ func (h *Health) ready(ctx context.Context) []result {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	for _, c := range checks {
-		h.start(c)
+		h.start(c) //nolint:contextcheck // the answer serves whoever asks next
 	}
 	results := make([]result, len(checks))
 	for i, c := range checks {
@@ -75,7 +75,7 @@ func (h *Health) start(c *check) {
 	done := make(chan struct{})
 	c.done = done
 	h.running.Go(func() {
-		// The answer serves whoever asks next, so it does not depend on the request that started it.
+		// Not the context of the request that started it: the answer serves whoever asks next.
 		ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
 		defer cancel()
 		err := c.ask(ctx)

@@ -1,9 +1,12 @@
 package telemetry
 
 import (
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
+
+	"o365-kafka-connector/internal/audit"
 )
 
 // repeatEvery is how often a failure that goes on is logged again.
@@ -33,7 +36,7 @@ func (r *Repeat) Fail(log *slog.Logger, cause string, err error) {
 	}
 	r.cause, r.logged = cause, time.Now()
 	log.Warn("dependency is failing: trying again", slog.String("cause", cause), slog.Any("error", err),
-		slog.Int("times", r.count))
+		slog.String("hint", hint(err)), slog.Int("times", r.count))
 }
 
 // Recover takes note that it works again, and says so if it had failed.
@@ -46,4 +49,11 @@ func (r *Repeat) Recover(log *slog.Logger) {
 	}
 	log.Info("dependency works again", slog.String("cause", r.cause), slog.Int("times", r.count))
 	r.cause, r.count = "", 0
+}
+
+func hint(err error) string {
+	if f, ok := errors.AsType[*audit.Fault](err); ok {
+		return f.Hint
+	}
+	return ""
 }
