@@ -12,7 +12,7 @@ const lifetime = 7 * 24 * time.Hour
 
 // Pauses between the tries of a pending blob.
 const (
-	firstRetry   = time.Minute
+	firstRetry   = 10 * time.Second
 	longestRetry = 15 * time.Minute
 )
 
