@@ -26,6 +26,8 @@ func (c *Conn) CreateTopic(ctx context.Context, t NewTopic) error {
 	for _, k := range slices.Sorted(maps.Keys(t.Config)) {
 		entries = append(entries, kafka.ConfigEntry{ConfigName: k, ConfigValue: t.Config[k]})
 	}
+	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
+	defer cancel()
 	res, err := c.Client.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{
 		Topic: t.Name, NumPartitions: t.Partitions, ReplicationFactor: t.Replication, ConfigEntries: entries,
 	}}})
@@ -53,6 +55,8 @@ func (c *Conn) Command(t NewTopic) string {
 
 // TopicConfig returns the settings that count for a topic, the broker's defaults included.
 func (c *Conn) TopicConfig(ctx context.Context, topic string) (map[string]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
+	defer cancel()
 	res, err := c.Client.DescribeConfigs(ctx, &kafka.DescribeConfigsRequest{Resources: []kafka.DescribeConfigRequestResource{{
 		ResourceType: kafka.ResourceTypeTopic, ResourceName: topic,
 	}}})

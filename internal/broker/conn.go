@@ -9,8 +9,9 @@ import (
 )
 
 const (
-	dialTimeout = 5 * time.Second
-	idleTimeout = 2 * time.Minute // below the four minutes after which some load balancers drop a connection silently
+	dialTimeout  = 5 * time.Second
+	adminTimeout = 10 * time.Second // for a question, whatever deadline the caller has
+	idleTimeout  = 2 * time.Minute  // below the four minutes after which some load balancers drop a connection silently
 )
 
 // Conn is a pool of connections to one cluster, safe for concurrent use.

@@ -57,6 +57,8 @@ func (c *Conn) Describe(ctx context.Context, topics ...string) (Cluster, error) 
 	if topics == nil {
 		topics = []string{}
 	}
+	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
+	defer cancel()
 	m, err := c.Transport.RoundTrip(ctx, c.Addr, &freshRequest{metadata.Request{TopicNames: topics}})
 	if err != nil {
 		return Cluster{}, fmt.Errorf("ask for metadata: %w", err)

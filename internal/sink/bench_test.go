@@ -3,7 +3,7 @@ package sink_test
 import (
 	"context"
 	"fmt"
-	"math/rand"
+	"math/rand/v2"
 	"os"
 	"syscall"
 	"testing"
@@ -66,13 +66,13 @@ func records(b *testing.B, topic string, blob int) *audit.Batch {
 	for _, h := range []string{"content-type", "format", "tenant", "tenant_name", "content_type", "content_id", "content_created"} {
 		batch.Headers = append(batch.Headers, audit.Header{Name: h, Value: []byte("application/json and so on")})
 	}
-	r := rand.New(rand.NewSource(int64(blob)))
+	r := rand.New(rand.NewPCG(uint64(blob), 2))
 	for i := range 1000 {
-		id := fmt.Sprintf("%08x-%04x-%04x-%04x-%012x", r.Uint32(), r.Intn(1<<16), r.Intn(1<<16), r.Intn(1<<16), r.Int63n(1<<48))
+		id := fmt.Sprintf("%08x-%04x-%04x-%04x-%012x", r.Uint32(), r.IntN(1<<16), r.IntN(1<<16), r.IntN(1<<16), r.Int64N(1<<48))
 		value := fmt.Sprintf(`{"CreationTime":"2026-01-01T%02d:%02d:%02d","Id":"%s","Operation":"FileAccessed","OrganizationId":"11111111-1111-1111-1111-111111111111","RecordType":6,"UserKey":"i:0h.f|membership|%016x@live.com","UserType":0,"Version":1,"Workload":"SharePoint","ClientIP":"%d.%d.%d.%d","ObjectId":"https://contoso.sharepoint.com/sites/s%d/Shared Documents/%x.docx","UserId":"user%d@contoso.com",`,
-			r.Intn(24), r.Intn(60), r.Intn(60), id, r.Int63(), r.Intn(256), r.Intn(256), r.Intn(256), r.Intn(256), r.Intn(40), r.Int63(), r.Intn(500))
+			r.IntN(24), r.IntN(60), r.IntN(60), id, r.Int64(), r.IntN(256), r.IntN(256), r.IntN(256), r.IntN(256), r.IntN(40), r.Int64(), r.IntN(500))
 		for f := 0; len(value) < 1480; f++ {
-			value += fmt.Sprintf(`"Field%02d":"%x",`, f, r.Intn(1<<24))
+			value += fmt.Sprintf(`"Field%02d":"%x",`, f, r.IntN(1<<24))
 		}
 		if err := batch.Append(audit.Event{Topic: topic, Key: []byte(id), Value: []byte(value + `"End":1}`), Ordinal: i, Headers: []audit.Header{
 			{Name: "record_id", Value: []byte(id)}, {Name: "record_type", Value: []byte("6")}, {Name: "workload", Value: []byte("SharePoint")},

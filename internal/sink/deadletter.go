@@ -19,20 +19,6 @@ func (p *publisher) deadLetter(ctx context.Context, d audit.DeadLetter, index in
 	return p.add(ctx, p.sink.config.DeadLetterTopic, r, origin{batch: fromDeadLetter, ordinal: index})
 }
 
-// letterPart encodes a dead letter as a batch of its own.
-func (p *publisher) letterPart(ctx context.Context, d audit.DeadLetter) (*part, error) {
-	topic := p.sink.config.DeadLetterTopic
-	t, err := p.open(ctx, topic)
-	if err != nil {
-		return nil, err
-	}
-	r := p.letterRecord(d)
-	number := txn.PartitionOf(r.Key, len(t.parts))
-	b := txn.NewBatch(txn.Partition{Topic: topic, Number: number}, p.sink.options.Now())
-	b.Append(r)
-	return &part{Batch: b}, nil
-}
-
 func (p *publisher) letterRecord(d audit.DeadLetter) txn.Record {
 	p.headers.Reset()
 	for _, h := range deadLetterHeaders(d, p.sink.options.Version) {

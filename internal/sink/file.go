@@ -73,14 +73,15 @@ func (f *FileSink) commit(c audit.Commit) error {
 	if err != nil {
 		return fmt.Errorf("look at sink.path: %w", err)
 	}
-	if err = writeCommit(f.file, c, f.options); err == nil {
+	regular := before.Mode().IsRegular()
+	if err = writeCommit(f.file, c, f.options); err == nil && regular {
 		err = f.file.Sync()
 	}
 	if err == nil {
 		return nil
 	}
-	if cut := f.file.Truncate(before.Size()); cut != nil && before.Mode().IsRegular() {
-		err = errors.Join(err, cut)
+	if regular {
+		err = errors.Join(err, f.file.Truncate(before.Size()))
 	}
 	return fmt.Errorf("append to sink.path: %w", err)
 }
@@ -104,7 +105,7 @@ func (f *FileSink) current() error {
 }
 
 func (f *FileSink) reopen() error {
-	file, err := os.OpenFile(f.path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o640)
+	file, err := os.OpenFile(f.path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return fmt.Errorf("open sink.path: %w", err)
 	}

@@ -112,7 +112,7 @@ func (k *KafkaSink) limit(ctx context.Context, topic string) int {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	config, err := k.conn.TopicConfig(ctx, topic)
-	if err != nil && ctx.Err() != nil {
+	if err != nil && !errors.Is(err, kafka.TopicAuthorizationFailed) {
 		return n
 	}
 	var told int
@@ -123,4 +123,11 @@ func (k *KafkaSink) limit(ctx context.Context, topic string) int {
 	defer k.mu.Unlock()
 	k.limits[topic] = n
 	return n
+}
+
+// forgetLimit has the limit read again: a batch within it was refused.
+func (k *KafkaSink) forgetLimit(topic string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.limits, topic)
 }

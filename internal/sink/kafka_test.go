@@ -179,6 +179,7 @@ func wantValues(blob string, n int) []string {
 }
 
 func TestEventsArriveAsGiven(t *testing.T) {
+	t.Parallel()
 	for _, codec := range []string{"none", "gzip", "snappy", "lz4", "zstd"} {
 		t.Run(codec, func(t *testing.T) {
 			c := fake(t)
@@ -192,8 +193,10 @@ func TestEventsArriveAsGiven(t *testing.T) {
 			java := kgo.StickyKeyPartitioner(nil).ForTopic("events")
 			for _, r := range got {
 				want := []kgo.RecordHeader{
-					{Key: "tenant", Value: []byte(stream.Tenant.ID)}, {Key: "content_id", Value: r.Key[:1]},
-					{Key: "record_id", Value: r.Key}, {Key: "workload", Value: []byte("Exchange")},
+					{Key: "tenant", Value: []byte(stream.Tenant.ID)},
+					{Key: "content_id", Value: r.Key[:1]},
+					{Key: "record_id", Value: r.Key},
+					{Key: "workload", Value: []byte("Exchange")},
 				}
 				if d := cmp.Diff(want, r.Headers); d != "" {
 					t.Fatalf("headers of %s: %s", r.Key, d)
@@ -213,6 +216,7 @@ func TestEventsArriveAsGiven(t *testing.T) {
 }
 
 func TestEventsOfOneKeyKeepTheirOrder(t *testing.T) {
+	t.Parallel()
 	c := fake(t)
 	p, _, _ := open(t, c.ListenAddrs(), nil)
 	for _, blob := range []string{"a", "b"} {
@@ -232,6 +236,7 @@ func TestEventsOfOneKeyKeepTheirOrder(t *testing.T) {
 }
 
 func TestEventsWithoutKeySpread(t *testing.T) {
+	t.Parallel()
 	c := fake(t)
 	p, _, _ := open(t, c.ListenAddrs(), nil)
 	publish(t, p, audit.Commit{Batches: []*audit.Batch{batchOf(t, "a", 1<<30, func(i int) (audit.Event, bool) {
@@ -252,6 +257,7 @@ func TestEventsWithoutKeySpread(t *testing.T) {
 }
 
 func TestSpilledBatchIsPublished(t *testing.T) {
+	t.Parallel()
 	c := fake(t)
 	p, _, _ := open(t, c.ListenAddrs(), func(k *sink.KafkaConfig) { k.Compression = "none" })
 	b := batchOf(t, "a", 64<<10, func(i int) (audit.Event, bool) {
@@ -267,6 +273,7 @@ func TestSpilledBatchIsPublished(t *testing.T) {
 }
 
 func TestLostAcknowledgementsWriteOnce(t *testing.T) {
+	t.Parallel()
 	c := fake(t)
 	// kfake answers REQUEST_TIMED_OUT after it appended.
 	c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.RequestTimedOut, Count: 2})
@@ -283,11 +290,13 @@ func TestLostAcknowledgementsWriteOnce(t *testing.T) {
 }
 
 func TestPassingErrorsAreSatOut(t *testing.T) {
+	t.Parallel()
 	for _, e := range []*kerr.Error{
 		kerr.NotLeaderForPartition, kerr.NotEnoughReplicas, kerr.UnknownServerError, kerr.KafkaStorageError,
 		kerr.OutOfOrderSequenceNumber, kerr.UnknownProducerID, kerr.InvalidProducerEpoch, kerr.UnknownTopicOrPartition,
 	} {
 		t.Run(e.Message, func(t *testing.T) {
+			t.Parallel()
 			c := fake(t)
 			p, _, _ := open(t, c.ListenAddrs(), nil)
 			publish(t, p, audit.Commit{Batches: []*audit.Batch{batch(t, "events", "a", 30)}})
@@ -303,6 +312,7 @@ func TestPassingErrorsAreSatOut(t *testing.T) {
 }
 
 func TestLeadersMayMove(t *testing.T) {
+	t.Parallel()
 	c := fake(t, kfake.NumBrokers(3))
 	p, _, _ := open(t, c.ListenAddrs(), nil)
 	var want []string
@@ -324,6 +334,7 @@ func TestLeadersMayMove(t *testing.T) {
 // What a cancelled call left in the log must not swallow what comes after it: the broker takes a sequence that it
 // knows for a repeat, acknowledges it and writes nothing.
 func TestCancelledPublishSwallowsNothingLater(t *testing.T) {
+	t.Parallel()
 	c := fake(t)
 	p, _, _ := open(t, c.ListenAddrs(), nil)
 	oneKey := func(blob string) audit.Commit {
@@ -350,6 +361,7 @@ func TestCancelledPublishSwallowsNothingLater(t *testing.T) {
 }
 
 func TestDeadLettersAndStatusFollowTheContract(t *testing.T) {
+	t.Parallel()
 	c := fake(t)
 	p, _, s := open(t, c.ListenAddrs(), nil)
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -401,6 +413,7 @@ func TestDeadLettersAndStatusFollowTheContract(t *testing.T) {
 }
 
 func TestMissingTopicThatMayNotBeCreatedIsTold(t *testing.T) {
+	t.Parallel()
 	c := fake(t)
 	p, tr, s := open(t, c.ListenAddrs(), func(k *sink.KafkaConfig) { k.Topic, k.CreateTopics = "absent", false })
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
@@ -415,5 +428,31 @@ func TestMissingTopicThatMayNotBeCreatedIsTold(t *testing.T) {
 	findings, err := s.Check(t.Context())
 	if err != nil || len(findings) == 0 || !findings[0].Fatal || !strings.Contains(findings[0].Hint, want) {
 		t.Errorf("check: %+v, %v", findings, err)
+	}
+}
+
+func TestRecordBeyondEveryRequestIsNotSent(t *testing.T) {
+	t.Parallel()
+	c := fake(t)
+	p, tr, _ := open(t, c.ListenAddrs(), nil)
+	r := publish(t, p, audit.Commit{Batches: []*audit.Batch{batchOf(t, "a", 1<<20, func(i int) (audit.Event, bool) {
+		e := event("events", "a", i, []byte("small"))
+		if i == 1 {
+			e.Value = make([]byte, 91<<20)
+		}
+		return e, i < 3
+	})}})
+	if got := consume(t, c.ListenAddrs(), "events", 2); len(got) != 2 {
+		t.Errorf("%d events, want 2", len(got))
+	}
+	if len(r.Refused) != 1 || r.Refused[0].Ordinal != 1 || r.Refused[0].Cause != audit.CauseTooLarge {
+		t.Errorf("%d refused", len(r.Refused))
+	}
+	letters := consume(t, c.ListenAddrs(), "o365.dead-letters", 1)
+	if len(letters) != 1 || !strings.Contains(string(letters[0].Value), `"content_id":"a"`) {
+		t.Errorf("%d dead letters", len(letters))
+	}
+	if tr.count() != 0 {
+		t.Errorf("troubles: %s", tr.hints())
 	}
 }

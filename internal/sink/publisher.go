@@ -60,8 +60,8 @@ func (p *publisher) Publish(ctx context.Context, c audit.Commit) (audit.Receipt,
 	if err := p.encode(ctx); err != nil {
 		return audit.Receipt{Position: -1}, err
 	}
-	p.status(ctx, c.Status)
 	p.sink.options.Meter.Published(p.stream, p.sink.options.Now().Sub(start))
+	p.status(ctx, c.Status)
 	return audit.Receipt{Position: -1, Refused: p.refused}, nil
 }
 
@@ -117,22 +117,32 @@ func (p *publisher) add(ctx context.Context, topic string, r txn.Record, from or
 	}
 	at := t.choose(r.Key)
 	need := r.Size()
+	if need > maxRecord {
+		return p.refuse(ctx, p.alone(topic, at, r, from), errTooLarge)
+	}
 	if in := t.parts[at]; in != nil && in.Size()+need > t.limit {
 		if err := p.flush(ctx); err != nil {
 			return err
 		}
 	}
-	in := t.parts[at]
-	if in == nil {
-		in = &part{Batch: txn.NewBatch(txn.Partition{Topic: topic, Number: int32(at)}, p.sink.options.Now())}
-		t.parts[at] = in
+	if in := t.parts[at]; in != nil {
+		in.Append(r)
+		in.origins = append(in.origins, from)
+	} else {
+		t.parts[at] = p.alone(topic, at, r, from)
 	}
-	in.Append(r)
-	in.origins = append(in.origins, from)
 	if p.size += need; p.size >= maxFlush {
 		return p.flush(ctx)
 	}
 	return nil
+}
+
+// alone begins a batch with a record.
+func (p *publisher) alone(topic string, partition int, r txn.Record, from origin) *part {
+	in := &part{Batch: txn.NewBatch(txn.Partition{Topic: topic, Number: int32(partition)}, p.sink.options.Now())}
+	in.Append(r)
+	in.origins = append(in.origins, from)
+	return in
 }
 
 // choose returns the record's partition.
@@ -216,11 +226,9 @@ func (p *publisher) drop() {
 func (p *publisher) failed(ctx context.Context, f txn.Failure) {
 	err := f.Err
 	if f.Topic != "" {
-		if made := p.sink.ensure(ctx, f.Topic, err); made == nil {
-			return
-		} else {
-			err = made
-		}
+		err = p.sink.ensure(ctx, f.Topic, err)
 	}
-	p.sink.options.Trouble(p.stream, p.sink.explain(f.Topic, err))
+	if err != nil {
+		p.sink.options.Trouble(p.stream, p.sink.explain(f.Topic, err))
+	}
 }

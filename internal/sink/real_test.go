@@ -5,7 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math/rand"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -34,6 +34,7 @@ func topics(t *testing.T, change func(*sink.KafkaConfig)) (string, func(*sink.Ka
 }
 
 func TestRealKafkaTakesEveryCodec(t *testing.T) {
+	t.Parallel()
 	b := testbed.Kafka(t)
 	for _, codec := range []string{"none", "gzip", "snappy", "lz4", "zstd"} {
 		t.Run(codec, func(t *testing.T) {
@@ -52,14 +53,15 @@ func TestRealKafkaTakesEveryCodec(t *testing.T) {
 // noise is a value that no codec makes smaller.
 func noise(size int) []byte {
 	out := make([]byte, size)
-	r := rand.New(rand.NewSource(1))
+	r := rand.New(rand.NewPCG(1, 2))
 	for i := range out {
-		out[i] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ!#"[r.Intn(64)]
+		out[i] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ!#"[r.IntN(64)]
 	}
 	return out
 }
 
 func TestRecordsThatAreTooLargeBecomeDeadLetters(t *testing.T) {
+	t.Parallel()
 	b := testbed.Kafka(t)
 	topic, change := topics(t, nil)
 	p, _, _ := open(t, b.Addresses(), change)
@@ -98,6 +100,7 @@ func TestRecordsThatAreTooLargeBecomeDeadLetters(t *testing.T) {
 }
 
 func TestDeadLetterHoldsTheBytesIfItCan(t *testing.T) {
+	t.Parallel()
 	b := testbed.Kafka(t)
 	topic, change := topics(t, func(k *sink.KafkaConfig) { k.CreateTopics = false })
 	conn, err := broker.New(broker.Config{Brokers: b.Addresses()}, "test")
@@ -143,64 +146,90 @@ func TestDeadLetterHoldsTheBytesIfItCan(t *testing.T) {
 }
 
 func TestBrokerGoesAwayAndComesBack(t *testing.T) {
+	t.Parallel()
 	b := testbed.OwnKafka(t)
 	topic, change := topics(t, nil)
 	p, tr, _ := open(t, b.Addresses(), change)
-	var want []string
-	ctx := t.Context()
-	disturb := []func() error{
-		func() error { return nil },
-		b.Kill,
-		func() error { return b.Start(ctx) },
-		b.Pause,
-		b.Resume,
+	undisturbed := func() error { return nil }
+	restart := func() error { return b.Start(t.Context()) }
+	n := publishThrough(t, p, topic, []func() error{undisturbed, b.Kill, restart, b.Pause, b.Resume})
+	onceEach(t, b.Addresses(), topic, n)
+	if tr.count() == 0 {
+		t.Error("nobody heard of the trouble")
 	}
-	done := make(chan error, 1)
-	publishing, stop := context.WithTimeout(ctx, 2*time.Minute)
-	defer stop()
-	var published int
+}
+
+func TestLeadersAreKilled(t *testing.T) {
+	t.Parallel()
+	c := testbed.KafkaCluster(t, 3)
+	topic, change := topics(t, func(k *sink.KafkaConfig) {
+		k.Topics = sink.Topics{Partitions: 6, ReplicationFactor: 3, Config: map[string]string{"min.insync.replicas": "2"}}
+	})
+	p, _, s := open(t, c.Addresses(), change)
+	var disturb []func() error
+	for _, b := range c.Brokers {
+		disturb = append(disturb, b.Kill, func() error { return b.Start(t.Context()) })
+	}
+	n := publishThrough(t, p, topic, disturb)
+	onceEach(t, c.Addresses(), topic, n)
+	if findings, err := s.Check(t.Context()); err != nil || len(findings) != 2 { // the other two topics do not exist
+		t.Errorf("check: %+v, %v", findings, err)
+	}
+}
+
+const blobSize = 200
+
+// publishThrough publishes blob after blob while the broker is disturbed, and returns how many.
+func publishThrough(t *testing.T, p sink.Publisher, topic string, disturb []func() error) int {
+	t.Helper()
+	stop := make(chan struct{})
+	published := make(chan int, 1)
 	go func() {
-		for i := 0; ; i++ {
+		n := 0
+		defer func() { published <- n }()
+		for ; ; n++ {
 			select {
-			case <-publishing.Done():
-				done <- nil
+			case <-stop:
 				return
-			default:
+			case <-time.After(40 * time.Millisecond):
 			}
-			blob := fmt.Sprintf("b%04d", i)
-			cut, cancel := context.WithTimeout(context.WithoutCancel(publishing), time.Minute)
-			_, err := p.Publish(cut, audit.Commit{Batches: []*audit.Batch{batch(t, topic, blob, 200)}})
+			ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
+			_, err := p.Publish(ctx, audit.Commit{Batches: []*audit.Batch{batch(t, topic, blobName(n), blobSize)}})
 			cancel()
 			if err != nil {
-				done <- err
+				t.Errorf("publish: %v", err)
 				return
 			}
-			want = append(want, wantValues(blob, 200)...)
-			published++
 		}
 	}()
 	for _, d := range disturb {
 		if err := d(); err != nil {
-			t.Fatal(err)
+			t.Errorf("disturb: %v", err)
 		}
-		time.Sleep(3 * time.Second)
+		time.Sleep(1500 * time.Millisecond)
 	}
-	stop()
-	if err := <-done; err != nil {
-		t.Fatalf("publish: %v", err)
+	close(stop)
+	return <-published
+}
+
+func blobName(n int) string { return fmt.Sprintf("b%05d", n) }
+
+// onceEach expects each event of the blobs exactly once.
+func onceEach(t *testing.T, brokers []string, topic string, blobs int) {
+	t.Helper()
+	var want []string
+	for n := range blobs {
+		want = append(want, wantValues(blobName(n), blobSize)...)
 	}
 	slices.Sort(want)
-	got := values(consume(t, b.Addresses(), topic, len(want)))
-	if !slices.Equal(want, got) {
-		t.Errorf("%d published, %d in the log, %d of them different", len(want), len(got), len(slices.Compact(slices.Clone(got))))
+	got := values(consume(t, brokers, topic, len(want)))
+	if blobs == 0 || !slices.Equal(want, got) {
+		t.Errorf("%d events published, %d in the log, %d of them different", len(want), len(got), len(slices.Compact(slices.Clone(got))))
 	}
-	if tr.count() == 0 {
-		t.Error("nobody heard of the trouble")
-	}
-	t.Logf("%d commits; troubles:\n%s", published, tr.hints())
 }
 
 func TestMissingRightIsToldAndWaitedFor(t *testing.T) {
+	t.Parallel()
 	b := testbed.SecureKafka(t)
 	topic, change := topics(t, func(k *sink.KafkaConfig) {
 		k.TLS = broker.TLS{Enabled: true, CAFile: b.CAFile}
@@ -208,14 +237,7 @@ func TestMissingRightIsToldAndWaitedFor(t *testing.T) {
 	})
 	p, tr, _ := open(t, []string{b.SASLAddress}, change)
 	c := audit.Commit{Batches: []*audit.Batch{batch(t, topic, "a", 10)}}
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-	defer cancel()
-	if _, err := p.Publish(ctx, c); err == nil {
-		t.Fatal("published without a right")
-	}
-	if !strings.Contains(tr.hints(), "kafka-acls.sh") || !strings.Contains(tr.hints(), "--topic "+topic) {
-		t.Errorf("troubles: %s", tr.hints())
-	}
+	refusedWith(t, p, c, tr, "kafka-acls.sh --bootstrap-server "+b.SASLAddress+" --add --allow-principal 'User:guest' --operation Write --operation Describe --topic "+topic)
 	right := func(op kafka.ACLOperationType) kafka.ACLEntry {
 		return kafka.ACLEntry{ResourceType: kafka.ResourceTypeTopic, ResourceName: topic, ResourcePatternType: kafka.PatternTypePrefixed, Operation: op}
 	}
@@ -223,19 +245,34 @@ func TestMissingRightIsToldAndWaitedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	// It may be seen now, and does not exist, and may not be created.
-	ctx, cancel = context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	if _, err := p.Publish(ctx, c); err == nil {
-		t.Fatal("published without the right to create")
-	}
-	if !strings.Contains(tr.hints(), "kafka-topics.sh --bootstrap-server "+b.SASLAddress+" --create --topic "+topic+" ") {
-		t.Errorf("troubles: %s", tr.hints())
-	}
+	refusedWith(t, p, c, tr, "kafka-topics.sh --bootstrap-server "+b.SASLAddress+" --create --topic "+topic+" ")
 	if err := b.Grant(t.Context(), b.Guest, right(kafka.ACLOperationTypeCreate), right(kafka.ACLOperationTypeWrite)); err != nil {
 		t.Fatal(err)
 	}
 	publish(t, p, c)
 	if got := consume(t, []string{b.Address()}, topic, 10); len(got) < 10 {
 		t.Errorf("%d events, want 10", len(got))
+	}
+}
+
+// refusedWith expects that a commit cannot be published and that the advice is heard.
+func refusedWith(t *testing.T, p sink.Publisher, c audit.Commit, tr *troubles, advice string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	heard := make(chan struct{})
+	go func() {
+		defer close(heard)
+		for ctx.Err() == nil && !strings.Contains(tr.hints(), advice) {
+			time.Sleep(20 * time.Millisecond)
+		}
+		cancel()
+	}()
+	if _, err := p.Publish(ctx, c); err == nil {
+		t.Fatal("published without a right")
+	}
+	<-heard
+	if !strings.Contains(tr.hints(), advice) {
+		t.Errorf("troubles lack %q: %s", advice, tr.hints())
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 
 	"github.com/segmentio/kafka-go"
 
@@ -12,11 +13,18 @@ import (
 	"o365-kafka-connector/internal/txn"
 )
 
+// maxRecord is what no broker is asked to take: a request larger than its socket.request.max.bytes (100 MiB unless set)
+// makes it hang up without an answer.
+const maxRecord = 90 << 20
+
+var errTooLarge = fmt.Errorf("not sent, as it is larger than %d MiB: %w", maxRecord>>20, kafka.MessageSizeTooLarge)
+
 // isolate publishes a refused batch by halves until the guilty record is alone.
 func (p *publisher) isolate(ctx context.Context, in *part, why error) error {
 	if in.Len() == 1 {
 		return p.refuse(ctx, in, why)
 	}
+	p.sink.forgetLimit(in.Partition.Topic)
 	for _, cut := range [][2]int{{0, in.Len() / 2}, {in.Len() / 2, in.Len()}} {
 		half := &part{Batch: in.Slice(cut[0], cut[1]), origins: in.origins[cut[0]:cut[1]]}
 		if err := p.send(ctx, []*part{half}); err != nil {
@@ -74,10 +82,12 @@ func (p *publisher) refusal(b *txn.Batch, from origin, why error) audit.DeadLett
 func (p *publisher) reference(ctx context.Context, d audit.DeadLetter, why error) error {
 	d.Value = nil
 	for pace := txn.Pace(); ; {
-		in, err := p.letterPart(ctx, d)
+		t, err := p.open(ctx, p.sink.config.DeadLetterTopic)
 		if err != nil {
 			return err
 		}
+		r := p.letterRecord(d)
+		in := p.alone(p.sink.config.DeadLetterTopic, t.choose(r.Key), r, origin{batch: fromDeadLetter})
 		refused, err := p.producer.Flush(ctx, []*txn.Batch{in.Batch})
 		if err != nil || len(refused) == 0 {
 			return err

@@ -116,7 +116,9 @@ func TestBatchesAreReadByOthers(t *testing.T) {
 			h.Add("a", []byte("1"))
 			h.Add("b", nil)
 			want := []Record{
-				{Key: []byte("k"), Value: []byte("v"), Headers: &h}, {Value: []byte{}}, {Key: []byte{}},
+				{Key: []byte("k"), Value: []byte("v"), Headers: &h},
+				{Value: []byte{}},
+				{Key: []byte{}},
 				{Key: []byte("k"), Value: bytes.Repeat([]byte("x"), 200000)},
 			}
 			for range 100 {
