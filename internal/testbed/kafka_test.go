@@ -42,6 +42,7 @@ func TestSharedKafkaAnswers(t *testing.T) {
 }
 
 func TestKafkaKeepsItsDataOverKill(t *testing.T) {
+	t.Parallel()
 	b := OwnKafka(t)
 	topic := Name(t)
 	if err := createTopic(t, kafka.DefaultDialer, b.Address(), topic); err != nil {
@@ -90,6 +91,7 @@ func TestKafkaKeepsItsDataOverKill(t *testing.T) {
 }
 
 func TestSecureKafkaAsksForCredentials(t *testing.T) {
+	t.Parallel()
 	b := SecureKafka(t)
 	pool := func(file string) *x509.CertPool {
 		text, err := os.ReadFile(file)
@@ -154,6 +156,7 @@ func TestSecureKafkaAsksForCredentials(t *testing.T) {
 }
 
 func TestKafkaClusterOutlivesABroker(t *testing.T) {
+	t.Parallel()
 	c := KafkaCluster(t, 3)
 	if err := c.Brokers[0].Kill(); err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 )
 
 func TestRedisKeepsAcknowledgedDataOverKill(t *testing.T) {
+	t.Parallel()
 	s := OwnRedis(t)
 	if _, err := s.Command(t.Context(), "SET key value"); err != nil {
 		t.Fatal(err)
@@ -62,6 +63,7 @@ func TestRedisWithTLS(t *testing.T) {
 }
 
 func TestRedisClusterSharesTheSlots(t *testing.T) {
+	t.Parallel()
 	nodes := RedisCluster(t)
 	moved := 0
 	for _, n := range nodes {
