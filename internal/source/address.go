@@ -77,7 +77,7 @@ func (a *address) rebuilt(b audit.Blob) *url.URL {
 
 // ours reports whether a URL leads to the configured host by the configured scheme: only there goes the token.
 func (a *address) ours(u *url.URL) bool {
-	return u.User == nil && strings.EqualFold(u.Scheme, a.root.Scheme) && strings.EqualFold(hostPort(u), hostPort(&a.root))
+	return strings.EqualFold(u.Scheme, a.root.Scheme) && strings.EqualFold(hostPort(u), hostPort(&a.root))
 }
 
 // content reports whether a path is that of a blob of this tenant; the version is written v1 or v1.0.
@@ -102,7 +102,7 @@ func (a *address) withPublisher(u *url.URL) *url.URL {
 	}
 	query.Set("PublisherIdentifier", a.publisher)
 	out := *u
-	out.RawQuery, out.Fragment, out.RawFragment = query.Encode(), "", ""
+	out.RawQuery, out.Fragment, out.RawFragment, out.User = query.Encode(), "", "", nil
 	return &out
 }
 

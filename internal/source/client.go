@@ -52,6 +52,7 @@ type Client struct {
 	budget   *budget
 	patience *patience
 	suspects suspects
+	roles    roles
 }
 
 // New returns the client of a tenant. It sends no request.

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -248,6 +250,26 @@ func TestUnauthorizedRenewsTheTokenOnce(t *testing.T) {
 	}
 }
 
+func TestGrantedPermissionIsNoticed(t *testing.T) {
+	r := newRig(t, func(w http.ResponseWriter, q *http.Request) {
+		if q.Header.Get("Authorization") == "Bearer t1" || strings.Contains(q.URL.Path, "/audit/") {
+			reply(401, envelope("AF10001", "The permission set () sent in the request does not include the expected permission."))(w, q)
+			return
+		}
+		reply(200, "[]")(w, q)
+	})
+	if _, err := r.list(t); err != nil {
+		t.Errorf("with a new token: %v", err)
+	}
+	for range 3 {
+		_, err := r.fetch(t, r.blob("a"))
+		wantFault(t, err, audit.CauseNoPermission, audit.OfStream)
+	}
+	if n := r.tokens.renewed.Load(); n != 1 {
+		t.Errorf("%d renewals in a moment, want 1", n)
+	}
+}
+
 func TestTokenErrorsArePassedOn(t *testing.T) {
 	r := newRig(t, func(http.ResponseWriter, *http.Request) { t.Error("request without a token") })
 	r.tokens.fails = &audit.Fault{Cause: audit.CauseCredentials, Scope: audit.OfTenant, Err: errors.New("no")}
@@ -324,6 +346,50 @@ func TestNowFollowsTheService(t *testing.T) {
 		if got := time.Until(r.Now()); (got - want).Abs() > 1500*time.Millisecond {
 			t.Errorf("skew %s, want %s", got, want)
 		}
+	}
+}
+
+func TestFirstAnswerSetsTheClock(t *testing.T) {
+	r := newRig(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Date", time.Now().Add(time.Minute).UTC().Format(http.TimeFormat))
+		fmt.Fprint(w, "[]")
+	})
+	if _, err := r.Subscriptions(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := time.Until(r.Now()); (got - time.Minute).Abs() > 1500*time.Millisecond {
+		t.Errorf("skew %s, want 1m", got)
+	}
+}
+
+func BenchmarkFetch(b *testing.B) {
+	body := []byte("[" + strings.Repeat(`{"CreationTime":"2026-11-22T10:00:00","Id":"8f3c1c1e","Operation":"FileAccessed","Text":"`+strings.Repeat("0123456789 ", 126)+`"},`, 999) + "{}]")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		_, _ = w.Write(body)
+	}))
+	defer server.Close()
+	var c source.Config
+	c.SetDefaults()
+	c.RequestsPerMinute = 1e9
+	client, err := source.New(c, source.Options{Tenant: contoso, BaseURL: server.URL, Tokens: &tokens{}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer client.Close()
+	b.SetBytes(int64(len(body)))
+	b.ReportAllocs()
+	for b.Loop() {
+		content, err := client.Fetch(b.Context(), stream, audit.Blob{ID: "a"})
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, err := range content.Records() {
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+		_ = content.Close()
 	}
 }
 

@@ -34,50 +34,54 @@ type remedy struct {
 }
 
 const (
-	hintTenant  = "check the tenant id, that it has an Office 365 licence, and cloud"
-	hintClock   = "the window of time was refused: check this machine's clock; it is tried again by itself"
-	hintRequest = "the request was refused as wrong: check base_url, cloud and the content type; report it as a bug if they are right"
-	hintGone    = "the content is no longer kept by Microsoft"
-	hintServer  = "the API fails at the moment; it is tried again by itself"
-	hintAudit   = "is unified auditing on in this tenant? Switch it on in the Purview portal; that can take an hour"
-	hintProxy   = "something between here and the API answered: check source.proxy and base_url"
-	hintNetwork = "the API cannot be reached: check the network, source.proxy, source.ca_file and base_url"
-	hintToken   = "a fresh token is refused: check cloud, base_url and that the application belongs to this tenant"
-	hintRole    = "add the application permission ActivityFeed.Read of the Office 365 Management APIs (for DLP.All also ActivityFeed.ReadDlp) and grant admin consent"
-	hintQuota   = "the tenant's request quota is used up: lower source.requests_per_minute or stop other programs that read this tenant's log"
-	hintStart   = "Microsoft takes one start of a subscription in 15 minutes; it is tried again by itself"
-	hintEnabled = "the subscription is not enabled: set auto_subscribe, or run start-subscription"
+	hintTenant   = "check the tenant id, that it has an Office 365 licence, and cloud"
+	hintClock    = "the window of time was refused: check this machine's clock; it is tried again by itself"
+	hintRequest  = "the request was refused as wrong: check base_url, cloud and the content type; report it as a bug if they are right"
+	hintGone     = "the content is no longer kept by Microsoft"
+	hintServer   = "the API fails at the moment; it is tried again by itself"
+	hintAudit    = "is unified auditing on in this tenant? Switch it on in the Purview portal; that can take an hour"
+	hintProxy    = "something between here and the API answered: check source.proxy and base_url"
+	hintNetwork  = "the API cannot be reached: check the network, source.proxy, source.ca_file and base_url"
+	hintToken    = "a fresh token is refused: check cloud, base_url and that the application belongs to this tenant"
+	hintRole     = "add the application permission ActivityFeed.Read of the Office 365 Management APIs (for DLP.All also ActivityFeed.ReadDlp) and grant admin consent"
+	hintQuota    = "the tenant's request quota is used up: lower source.requests_per_minute or stop other programs that read this tenant's log"
+	hintStart    = "Microsoft takes one start of a subscription in 15 minutes; it is tried again by itself"
+	hintOther    = "the token is for another tenant: check the tenant id and auth"
+	hintDisabled = "the subscription was disabled, by an administrator or because auditing is off; " + hintAudit
+	hintPage     = "the page link is stale: the window is listed again by itself"
+	hintID       = "the content id was refused: check that cloud fits the tenant"
+	hintEnabled  = "the subscription is not enabled: set auto_subscribe, or run start-subscription"
 )
 
 // remedies holds one line for each code. The codes and their meaning are those of "Errors" in
 // https://learn.microsoft.com/office/office-365-management-api/office-365-management-activity-api-reference
 // and of the field for those that the page lacks. The scope of a refused blob is narrowed by concern.
 var remedies = map[string]remedy{
-	"AF10001": {audit.CauseNoPermission, audit.OfStream, hintRole},                                                                                      // token lacks the permission
-	"AF20001": {audit.CauseRequest, audit.OfStream, hintRequest},                                                                                        // parameter missing
-	"AF20002": {audit.CauseRequest, audit.OfStream, hintRequest},                                                                                        // parameter of the wrong type
-	"AF20003": {audit.CauseRequest, audit.OfStream, hintRequest},                                                                                        // webhook expiration in the past
-	"AF20010": {audit.CauseTenant, audit.OfTenant, "the token is for another tenant: check the tenant id and auth"},                                     // tenant of URL and token differ
-	"AF20011": {audit.CauseTenant, audit.OfTenant, hintTenant},                                                                                          // tenant unknown or deleted
-	"AF20012": {audit.CauseTenant, audit.OfTenant, hintTenant},                                                                                          // tenant configured wrongly: no licence
-	"AF20013": {audit.CauseTenant, audit.OfTenant, hintTenant},                                                                                          // tenant id is no GUID
-	"AF20020": {audit.CauseRequest, audit.OfStream, hintRequest},                                                                                        // content type unknown
-	"AF20021": {audit.CauseRequest, audit.OfStream, hintRequest},                                                                                        // webhook does not answer
-	"AF20022": {audit.CauseSubscription, audit.OfStream, hintEnabled},                                                                                   // no subscription
-	"AF20023": {audit.CauseSubscription, audit.OfStream, "the subscription was disabled, by an administrator or because auditing is off; " + hintAudit}, // subscription disabled
-	"AF20024": {audit.CauseRequest, audit.OfStream, hintRequest},                                                                                        // already enabled (undocumented)
-	"AF20030": {audit.CauseWindow, audit.OfStream, hintClock},                                                                                           // start and end refused
-	"AF20031": {audit.CausePage, audit.OfStream, "the page link is stale: the window is listed again"},                                                  // nextPage refused
-	"AF20050": {audit.CauseNotFound, audit.OfBlob, hintGone},                                                                                            // content does not exist
-	"AF20051": {audit.CauseExpired, audit.OfBlob, hintGone},                                                                                             // content has expired
-	"AF20052": {audit.CauseBadContentID, audit.OfBlob, "the content id was refused: check that cloud fits the tenant"},                                  // content id invalid
-	"AF20053": {audit.CauseRequest, audit.OfStream, hintRequest},                                                                                        // more than one language
-	"AF20054": {audit.CauseRequest, audit.OfStream, hintRequest},                                                                                        // language not understood
-	"AF20055": {audit.CauseWindow, audit.OfStream, hintClock},                                                                                           // as AF20030, or start after end
-	"AF429":   {audit.CauseThrottled, audit.OfTenant, hintQuota},                                                                                        // too many requests
-	"AF50000": {audit.CauseServer, audit.OfStream, hintServer},                                                                                          // internal error
-	"AF50005": {audit.CauseServer, audit.OfStream, hintServer},                                                                                          // internal error (undocumented)
-	"AF50006": {audit.CauseServer, audit.OfStream, hintServer},                                                                                          // internal error (undocumented)
+	"AF10001": {audit.CauseNoPermission, audit.OfStream, hintRole},     // token lacks the permission
+	"AF20001": {audit.CauseRequest, audit.OfStream, hintRequest},       // parameter missing
+	"AF20002": {audit.CauseRequest, audit.OfStream, hintRequest},       // parameter of the wrong type
+	"AF20003": {audit.CauseRequest, audit.OfStream, hintRequest},       // webhook expiration in the past
+	"AF20010": {audit.CauseTenant, audit.OfTenant, hintOther},          // tenant of URL and token differ
+	"AF20011": {audit.CauseTenant, audit.OfTenant, hintTenant},         // tenant unknown or deleted
+	"AF20012": {audit.CauseTenant, audit.OfTenant, hintTenant},         // tenant configured wrongly: no licence
+	"AF20013": {audit.CauseTenant, audit.OfTenant, hintTenant},         // tenant id is no GUID
+	"AF20020": {audit.CauseRequest, audit.OfStream, hintRequest},       // content type unknown
+	"AF20021": {audit.CauseRequest, audit.OfStream, hintRequest},       // webhook does not answer
+	"AF20022": {audit.CauseSubscription, audit.OfStream, hintEnabled},  // no subscription
+	"AF20023": {audit.CauseSubscription, audit.OfStream, hintDisabled}, // subscription disabled
+	"AF20024": {audit.CauseRequest, audit.OfStream, hintRequest},       // already enabled (undocumented)
+	"AF20030": {audit.CauseWindow, audit.OfStream, hintClock},          // start and end refused
+	"AF20031": {audit.CausePage, audit.OfStream, hintPage},             // nextPage refused
+	"AF20050": {audit.CauseNotFound, audit.OfBlob, hintGone},           // content does not exist
+	"AF20051": {audit.CauseExpired, audit.OfBlob, hintGone},            // content has expired
+	"AF20052": {audit.CauseBadContentID, audit.OfBlob, hintID},         // content id invalid
+	"AF20053": {audit.CauseRequest, audit.OfStream, hintRequest},       // more than one language
+	"AF20054": {audit.CauseRequest, audit.OfStream, hintRequest},       // language not understood
+	"AF20055": {audit.CauseWindow, audit.OfStream, hintClock},          // as AF20030, or start after end
+	"AF429":   {audit.CauseThrottled, audit.OfTenant, hintQuota},       // too many requests
+	"AF50000": {audit.CauseServer, audit.OfStream, hintServer},         // internal error
+	"AF50005": {audit.CauseServer, audit.OfStream, hintServer},         // internal error (undocumented)
+	"AF50006": {audit.CauseServer, audit.OfStream, hintServer},         // internal error (undocumented)
 }
 
 // refusal is an answer that refuses a request, before it is understood.

@@ -40,7 +40,7 @@ func (c *Client) get(ctx context.Context, s audit.Stream, u *url.URL) (*answer, 
 func (c *Client) fetchable(b audit.Blob) error {
 	if !validID(b.ID) {
 		return &audit.Fault{
-			Cause: audit.CauseBadContentID, Scope: audit.OfBlob, Hint: remedies["AF20052"].hint,
+			Cause: audit.CauseBadContentID, Scope: audit.OfBlob, Hint: hintID,
 			Err: fmt.Errorf("%s: %q is no content id", OperationFetch, clean(b.ID)),
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -43,7 +44,8 @@ type answer struct {
 	size   int64 // of the body after decompression; -1 if unknown
 }
 
-// do sends a request when the tenant's budget allows. A 401 renews the token and sends it once more.
+// do sends a request when the tenant's budget allows. A 401 renews the token and sends it once more. So does a missing
+// permission, now and then: a token shows only the permissions that were granted before it was issued.
 func (c *Client) do(ctx context.Context, q call) (*answer, error) {
 	if err := c.budget.wait(ctx, q.stream); err != nil {
 		return nil, err
@@ -53,7 +55,7 @@ func (c *Client) do(ctx context.Context, q call) (*answer, error) {
 		return nil, err
 	}
 	a, err := c.send(ctx, q, token)
-	if !is(err, audit.CauseUnauthorized) {
+	if !is(err, audit.CauseUnauthorized) && (!is(err, audit.CauseNoPermission) || !c.roles.due()) {
 		return a, err
 	}
 	if token, err = c.tokens.Renew(ctx, token); err != nil {
@@ -63,6 +65,26 @@ func (c *Client) do(ctx context.Context, q call) (*answer, error) {
 		return nil, err
 	}
 	return c.send(ctx, q, token)
+}
+
+// rolesPause is how often a token is renewed because it lacks a permission.
+const rolesPause = 10 * time.Minute
+
+// roles remembers when a token was last renewed because it lacked a permission.
+type roles struct {
+	mu   sync.Mutex // guards the following
+	last time.Time
+}
+
+// due reports whether it is time to do so again, and takes it as done.
+func (r *roles) due() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.last.IsZero() && time.Since(r.last) < rolesPause {
+		return false
+	}
+	r.last = time.Now()
+	return true
 }
 
 // is reports whether err is a fault of this cause.
