@@ -22,14 +22,33 @@ const (
 // reminder is how often a trouble that lasts is logged again.
 const reminder = 5 * time.Minute
 
+// A passing fault is worth a line only when it lasts.
+const (
+	lastingCount = 3
+	lasting      = 10 * time.Second
+)
+
 type trouble struct {
 	cause  audit.Cause
 	since  time.Time
 	count  int
-	logged time.Time
+	logged time.Time // zero: not yet
 }
 
-// Fault notes that a part of the stream's work failed. It is logged when it is new, and every five minutes.
+// due reports whether the trouble has to be logged now.
+func (t *trouble) due(now time.Time) bool {
+	if !t.logged.IsZero() {
+		return now.Sub(t.logged) >= reminder
+	}
+	switch t.cause {
+	case audit.CauseTransport, audit.CauseTimeout, audit.CauseServer, audit.CauseThrottled, audit.CausePage:
+		return t.count >= lastingCount || now.Sub(t.since) >= lasting
+	}
+	return true
+}
+
+// Fault notes that a part of the stream's work failed. It is logged when it is new, unless it is of the passing kind
+// and has not lasted yet, and every five minutes.
 func (r *Report) Fault(p Part, f *audit.Fault) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -41,7 +60,7 @@ func (r *Report) Fault(p Part, f *audit.Fault) {
 		r.troubles[p] = t
 	}
 	t.count++
-	if now.Sub(t.logged) < reminder {
+	if !t.due(now) {
 		return
 	}
 	t.logged = now
@@ -58,6 +77,9 @@ func (r *Report) OK(p Part) {
 		return
 	}
 	delete(r.troubles, p)
+	if t.logged.IsZero() {
+		return
+	}
 	r.log.Info("stream recovered", "part", string(p), "cause", string(t.cause), "failures", t.count, "since", t.since)
 }
 

@@ -49,7 +49,7 @@ func TestKillsLoseNothing(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, parts{
 		emulator: emulator.Config{
-			Seed: 7, BacklogRecords: 20000, Backlog: 50 * time.Minute, Rate: 100, RecordsPerBlob: blobRecords, Faults: mischief(),
+			Seed: 7, BacklogRecords: 10000, Backlog: 50 * time.Minute, Rate: 100, RecordsPerBlob: blobRecords, Faults: mischief(),
 		},
 		kafka: testbed.Kafka(t).Addresses(), redis: testbed.Redis(t).Addr,
 		settings: quick,
@@ -57,7 +57,7 @@ func TestKillsLoseNothing(t *testing.T) {
 	const kills = 3
 	c := s.start()
 	for i := range kills {
-		s.await(c, 2000*(i+1))
+		s.await(c, 1500*(i+1))
 		if err := c.end(syscall.SIGKILL); err == nil {
 			t.Fatal("a killed process ended well")
 		}
@@ -100,7 +100,7 @@ func TestOutagesLoseNothing(t *testing.T) {
 	kafka, redis := testbed.OwnKafka(t), testbed.OwnRedis(t)
 	s := newStage(t, parts{
 		emulator: emulator.Config{
-			Seed: 8, BacklogRecords: 20000, Backlog: 50 * time.Minute, Rate: 100, RecordsPerBlob: blobRecords, Faults: mischief(),
+			Seed: 8, BacklogRecords: 10000, Backlog: 50 * time.Minute, Rate: 100, RecordsPerBlob: blobRecords, Faults: mischief(),
 		},
 		kafka: kafka.Addresses(), redis: redis.Addr, settings: quick,
 	})
