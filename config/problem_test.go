@@ -44,6 +44,9 @@ func TestProblems(t *testing.T) {
 			"tenants: must name at least one tenant: its id, and its auth with client_id and client_secret",
 		}},
 		"no YAML": {"tenants: [", []string{"line 1: no YAML: did not find expected node content"}},
+		"password without quotes": {minimal + "checkpoint: {redis: {password: *hunter2}}\n", []string{
+			"no YAML: a value that begins with * stands for an anchor, and there is none of that name: put it in quotes",
+		}},
 		"two documents": {minimal + "---\na: 1\n", []string{
 			"line 5: only one YAML document is read: remove the line --- and what follows",
 		}},

@@ -49,7 +49,11 @@ func syntaxProblem(err error) *Problem {
 		line, _ = strconv.Atoi(m[1])
 		text = text[len(m[0]):]
 	}
-	return &Problem{Line: line, Text: "no YAML: " + strings.TrimPrefix(text, "yaml: ")}
+	text = strings.TrimPrefix(text, "yaml: ")
+	if strings.HasPrefix(text, "unknown anchor") { // its name may be a password
+		text = "a value that begins with * stands for an anchor, and there is none of that name: put it in quotes"
+	}
+	return &Problem{Line: line, Text: "no YAML: " + text}
 }
 
 // resolver copies a tree and puts a copy of its target in the place of each alias.

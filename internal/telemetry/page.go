@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -36,12 +37,17 @@ var (
 // page is the status page: the same as /api/status, for people.
 func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	var body bytes.Buffer
+	status := s.status()
 	err := pageTemplate.Execute(&body, struct {
 		Status
-		Now   time.Time
-		Ready []result
-		Style template.CSS
-	}{s.status(), time.Now().UTC(), s.opts.Health.ready(r.Context()), template.CSS(pageStyle)}) //nolint:gosec // a constant of ours
+		Counts []stateCount
+		Now    time.Time
+		Ready  []result
+		Style  template.CSS
+	}{
+		status, countStates(status.Streams), time.Now().UTC(), s.opts.Health.ready(r.Context()),
+		template.CSS(pageStyle), //nolint:gosec // a constant of ours
+	})
 	if err != nil {
 		s.opts.Log.Error("status page cannot be written", slog.Any("error", err))
 		http.Error(w, "the page cannot be written; the log says why", http.StatusInternalServerError)
@@ -50,6 +56,26 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", pagePolicy)
 	_, _ = w.Write(body.Bytes())
+}
+
+// stateCount is how many streams are in a state.
+type stateCount struct {
+	State   audit.State
+	Streams int
+}
+
+// countStates counts the streams by state, in the order in which the states turn up.
+func countStates(streams []StreamStatus) []stateCount {
+	var counts []stateCount
+	for _, s := range streams {
+		i := slices.IndexFunc(counts, func(c stateCount) bool { return c.State == s.State })
+		if i < 0 {
+			counts = append(counts, stateCount{State: s.State})
+			i = len(counts) - 1
+		}
+		counts[i].Streams++
+	}
+	return counts
 }
 
 // colour tells at a glance whether a state needs somebody.

@@ -100,7 +100,7 @@ func TestPageShowsTheStreamsAndEscapes(t *testing.T) {
 	w := get(t, serve(t, &Health{}), "/")
 	body := w.Body.String()
 	for _, want := range []string{
-		"contoso", "Audit.Exchange", `<span class="state bad">failing</span>`, "3m 20s", "12 345", "1 234 567",
+		"contoso", "Audit.Exchange", `<span class="state bad">failing</span>`, `<span class="state bad">1 unowned</span>`, "3m 20s", "12 345", "1 234 567",
 		"renew the secret", "Never read: 2026-11-23 09:00:00 to 2026-11-23 10:00:00, age, 2 blobs", "&lt;script&gt;",
 	} {
 		if !strings.Contains(body, want) {
