@@ -221,3 +221,17 @@ func TestLateCallsOfAnOwnerDoNothing(t *testing.T) {
 	}
 	wantError(t, h.Advance(t.Context(), audit.Progress{}), audit.ErrFenced)
 }
+
+// TestEpochRisesWhenTheClockIsBehind takes a stream whose epoch was given by a clock that is ahead.
+func TestEpochRisesWhenTheClockIsBehind(t *testing.T) {
+	server := testbed.OwnRedis(t)
+	store := openStore(t, redisConfig(server.Addr))
+	started(t, store)
+	const ahead = 4_000_000_000_000_000
+	command(t, server, fmt.Sprintf("HSET o365:{%s}:state epoch %d", exchange.Key(), int64(ahead)))
+	for i := range int64(2) {
+		if got := load(t, acquire(t, store)).Epoch; got != ahead+1+i {
+			t.Errorf("epoch is %d, want %d", got, ahead+1+i)
+		}
+	}
+}

@@ -73,6 +73,10 @@ func redisVault(t *testing.T, c Config) vault {
 				t.Fatalf("delete %s: %d, %v", part, n, err)
 			}
 		},
+		keep: func(t *testing.T, s audit.Stream, part string) func() {
+			one := dumper{client: client, pattern: c.KeyPrefix + "{" + s.Key() + "}:" + part}
+			return one.save(t)
+		},
 	}
 }
 

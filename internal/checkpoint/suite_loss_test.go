@@ -103,6 +103,28 @@ func testPartLost(t *testing.T, v vault) {
 	}
 }
 
+func testPartRolledBack(t *testing.T, v vault) {
+	for _, part := range v.parts {
+		t.Run(part, func(t *testing.T) {
+			store := v.open(t)
+			h := started(t, store)
+			apply(t, h, entry(1))
+			restore := v.keep(t, exchange, part)
+			apply(t, h, entry(2))
+			restore()
+			wantLost(t, h, 2)
+			_, ok, err := acquire(t, store).Load(t.Context())
+			if ok {
+				t.Error("load finds something")
+			}
+			wantError(t, err, audit.ErrLost)
+		})
+	}
+	if len(v.parts) == 0 {
+		t.Skip("a stream has one part only")
+	}
+}
+
 func testBind(t *testing.T, v vault) {
 	store := v.open(t)
 	mine := Deployment{KafkaClusterID: "kafka-1", GroupID: "o365-connector"}

@@ -26,6 +26,8 @@ type vault struct {
 	// keys of a stream that can be lost alone, and how to lose one
 	parts []string
 	drop  func(t *testing.T, s audit.Stream, part string)
+	// keep copies one of these keys and returns a function that puts the copy back
+	keep func(t *testing.T, s audit.Stream, part string) func()
 }
 
 var exchange = audit.Stream{
@@ -62,6 +64,7 @@ func testStore(t *testing.T, make func(t *testing.T) vault) {
 		{"WipedUnderOwner", testWiped},
 		{"RolledBackUnderOwner", testRolledBack},
 		{"PartLostAlone", testPartLost},
+		{"PartRolledBackAlone", testPartRolledBack},
 		{"BoundToOneDeployment", testBind},
 		{"EndedContext", testContext},
 	} {
