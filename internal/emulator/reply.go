@@ -178,7 +178,6 @@ type slowWriter struct {
 
 func (s *slowWriter) Write(p []byte) (int, error) {
 	step := int(max(1, s.perSecond/10))
-	pause := time.Duration(step) * time.Second / time.Duration(s.perSecond)
 	written := 0
 	for written < len(p) {
 		n, err := s.w.Write(p[written:min(len(p), written+step)])
@@ -189,7 +188,7 @@ func (s *slowWriter) Write(p []byte) (int, error) {
 		if err := http.NewResponseController(s.c.w).Flush(); err != nil {
 			return written, err
 		}
-		if !s.c.wait(pause) {
+		if !s.c.wait(time.Duration(n) * time.Second / time.Duration(s.perSecond)) {
 			return written, fmt.Errorf("write slowly: %w", s.c.r.Context().Err())
 		}
 	}

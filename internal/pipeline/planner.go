@@ -43,7 +43,7 @@ func (w *run) window(ctx context.Context) (behind bool, err error) {
 	err = w.cover(ctx, next, func(end time.Time) error {
 		return w.ledger.advance(ctx, func(p *audit.Progress) { p.Watermark = latest(p.Watermark, end) })
 	})
-	return err == nil && w.Source.Now().Sub(next.End) > w.PollInterval, err
+	return err == nil && next.End.Before(now.Truncate(time.Second)), err
 }
 
 // lose writes down a stretch that is too old to be read.
