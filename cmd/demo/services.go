@@ -58,7 +58,7 @@ func (s *services) startAPI(o options) (string, error) {
 			return "", fmt.Errorf("set faults: %w", err)
 		}
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", fmt.Errorf("serve emulator: %w", err)
 	}

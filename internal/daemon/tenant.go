@@ -71,7 +71,7 @@ func (d *Daemon) show(s audit.Stream) {
 // settings are those of one of the tenant's streams.
 func (t *tenant) settings(s audit.Stream) (pipeline.Settings, error) {
 	c := t.config
-	make, err := transform.New(transform.Options{
+	build, err := transform.New(transform.Options{
 		Stream: s, Filter: c.Filter, Output: c.Output, Topic: c.Kafka.Topic, Key: t.key,
 	})
 	if err != nil {
@@ -79,7 +79,7 @@ func (t *tenant) settings(s audit.Stream) (pipeline.Settings, error) {
 	}
 	first, _ := c.Source.FirstWindow()
 	return pipeline.Settings{
-		Stream: s, Source: sourceSeam{t.client}, Transform: func() (pipeline.Transform, error) { return make(), nil },
+		Stream: s, Source: sourceSeam{t.client}, Transform: func() (pipeline.Transform, error) { return build(), nil },
 		AutoSubscribe: c.AutoSubscribe, FirstFetch: first, PollInterval: c.Source.PollInterval.D(),
 		Overlap: c.Source.Overlap.D(), SweepInterval: c.Source.Sweep.Interval.D(), SweepDepth: c.Source.Sweep.Depth.D(),
 		Workers: c.Source.Workers, BlobBuffer: int64(c.Source.BlobBuffer),

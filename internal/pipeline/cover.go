@@ -122,8 +122,9 @@ func (w *run) afterListFault(ctx context.Context, f *audit.Fault) error {
 			return err
 		}
 		return fmt.Errorf("list blobs: %w", f)
+	default:
+		return w.hold.wait(ctx)
 	}
-	return w.hold.wait(ctx)
 }
 
 // offer claims the listed blobs, drops what is done already and assigns the rest to the workers. It takes as many

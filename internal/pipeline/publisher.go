@@ -51,30 +51,35 @@ func (w *run) settle(o outcome, ok bool) error {
 
 // gather collects what is ready without waiting, within the bounds of a group. A batch in a temporary file is
 // committed alone.
-func (w *run) gather(first outcome) (group []outcome, alone *outcome) {
+func (w *run) gather(o outcome) (group []outcome, alone *outcome) {
 	end := time.Now().Add(w.Group.Linger)
 	records := 0
-	for o, ok := first, true; ; {
-		switch {
-		case o.batch != nil && o.batch.Spilled():
+	for {
+		if o.batch != nil && o.batch.Spilled() {
 			return group, &o
-		default:
-			group = append(group, o)
-			if o.batch != nil {
-				records += o.batch.Len()
-			}
+		}
+		group = append(group, o)
+		if o.batch != nil {
+			records += o.batch.Len()
 		}
 		if len(group) >= w.Group.Blobs || records >= w.Group.Records || time.Now().After(end) {
 			return group, nil
 		}
-		select {
-		case o, ok = <-w.ready:
-			if !ok {
-				return group, nil
-			}
-		default:
+		next, ok := w.readyNow()
+		if !ok {
 			return group, nil
 		}
+		o = next
+	}
+}
+
+// readyNow returns an outcome if there is one.
+func (w *run) readyNow() (outcome, bool) {
+	select {
+	case o, ok := <-w.ready:
+		return o, ok
+	default:
+		return outcome{}, false
 	}
 }
 

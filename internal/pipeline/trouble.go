@@ -43,8 +43,9 @@ func (t *trouble) due(now time.Time) bool {
 	switch t.cause {
 	case audit.CauseTransport, audit.CauseTimeout, audit.CauseServer, audit.CauseThrottled, audit.CausePage:
 		return t.count >= lastingCount || now.Sub(t.since) >= lasting
+	default:
+		return true
 	}
-	return true
 }
 
 // Fault notes that a part of the stream's work failed. It is logged when it is new, unless it is of the passing kind

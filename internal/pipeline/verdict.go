@@ -69,6 +69,7 @@ func hopeless(p audit.Pending) bool {
 		return failing >= time.Hour
 	case audit.CauseMalformed:
 		return p.SHA256 != "" && failing >= 6*time.Hour
+	default:
+		return false
 	}
-	return false
 }

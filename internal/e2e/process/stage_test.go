@@ -59,6 +59,7 @@ func TestMain(m *testing.M) {
 // delivery is one message on the topic of events.
 type delivery struct {
 	tenant, contentType string
+	created             time.Time     // contentCreated
 	lag                 time.Duration // contentCreated to the broker's timestamp
 }
 
@@ -77,6 +78,8 @@ type stage struct {
 
 // parts are what a stage is made of.
 type parts struct {
+	name     string // of this stage, if a test has several
+	page     string // address of the status page; empty: any
 	emulator emulator.Config
 	kafka    []string
 	redis    string
@@ -97,7 +100,10 @@ func newStage(t *testing.T, p parts) *stage {
 	api := emulator.New(p.emulator)
 	server := httptest.NewServer(api)
 	t.Cleanup(server.Close)
-	name := testbed.Name(t)
+	name := testbed.Name(t) + p.name
+	if p.page == "" {
+		p.page = "127.0.0.1:0"
+	}
 	s := &stage{t: t, api: api, url: server.URL, topic: name + ".incidents", tally: emulator.NewTally()}
 	if p.tenants == "" {
 		p.tenants = oneTenant
@@ -112,10 +118,10 @@ kafka:
   topics: {partitions: 3}
   transaction: {blobs: 20}
 checkpoint: {key_prefix: "%s:", redis: {addresses: ["%s"]}}
-http: {listen: "127.0.0.1:0"}
+http: {listen: "%s"}
 control: {instance_id: %s}
-%s`, strings.ReplaceAll(p.tenants, "{url}", s.url), strings.Join(p.kafka, `","`), s.topic, name, name, name, p.redis, name,
-		p.settings)
+%s`, strings.ReplaceAll(p.tenants, "{url}", s.url), strings.Join(p.kafka, `","`), s.topic, name, name, name, p.redis,
+		p.page, name, p.settings)
 	s.config = filepath.Join(t.TempDir(), "connector.yaml")
 	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -158,7 +164,7 @@ func (s *stage) take(r *kgo.Record) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.deliveries = append(s.deliveries, delivery{header["tenant"], header["content_type"], r.Timestamp.Sub(created)})
+	s.deliveries = append(s.deliveries, delivery{header["tenant"], header["content_type"], created, r.Timestamp.Sub(created)})
 }
 
 // connector is a running process.
