@@ -102,8 +102,10 @@ var rules = []rule{
 		code(kafka.NotEnoughReplicas, kafka.NotEnoughReplicasAfterAppend), NotEnoughReplicas,
 		text("bring brokers back, or lower the topic's min.insync.replicas"),
 	},
-	{code(kafka.OutOfOrderSequenceNumber, kafka.InvalidProducerEpoch, kafka.InvalidProducerIDMapping, kafka.UnknownProducerId, kafka.ProducerFenced), Passing,
-		text("nothing to do: the broker has lost the producer's session, and another one is begun")},
+	{
+		code(kafka.OutOfOrderSequenceNumber, kafka.InvalidProducerEpoch, kafka.InvalidProducerIDMapping, kafka.UnknownProducerId, kafka.ProducerFenced), Passing,
+		text("nothing to do: the broker has lost the producer's session, and another one is begun"),
+	},
 	{isPassing, Passing, text("nothing to do if it ends by itself; else look into the broker's log")},
 	{is[*x509.HostnameError], WrongName, text("use the name that the broker's certificate was made for in kafka.brokers and in the broker's advertised.listeners")},
 	{is[x509.HostnameError], WrongName, text("use the name that the broker's certificate was made for in kafka.brokers and in the broker's advertised.listeners")},
