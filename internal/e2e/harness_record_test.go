@@ -1,0 +1,247 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"o365-kafka-connector/internal/emulator"
+)
+
+// deliveries reads what the daemon writes to its file.
+type deliveries struct {
+	path   string
+	offset int64
+	rest   []byte // of a line that is not complete yet
+	tally  *emulator.Tally
+	counts map[[2]string]int
+
+	lines     int
+	malformed []map[string]string // headers of events that say so
+	letters   []map[string]string // headers of dead letters
+	statuses  []statusMessage
+}
+
+type statusMessage struct {
+	ContentType string `json:"content_type"`
+	Kind        string `json:"kind"`
+	Cause       string `json:"cause"`
+	Count       int    `json:"count"`
+}
+
+func newDeliveries(path string) *deliveries {
+	return &deliveries{path: path, tally: emulator.NewTally(), counts: map[[2]string]int{}}
+}
+
+// read takes in what was written since the last call.
+func (d *deliveries) read() error {
+	file, err := os.Open(d.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	buf := make([]byte, 256<<10)
+	for {
+		n, err := file.ReadAt(buf, d.offset)
+		d.offset += int64(n)
+		d.rest = append(d.rest, buf[:n]...)
+		if lerr := d.split(); lerr != nil {
+			return lerr
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (d *deliveries) split() error {
+	for {
+		line, rest, found := bytes.Cut(d.rest, []byte{'\n'})
+		if !found {
+			d.rest = append([]byte(nil), d.rest...)
+			return nil
+		}
+		d.rest = rest
+		if err := d.add(line); err != nil {
+			return err
+		}
+	}
+}
+
+func (d *deliveries) add(line []byte) error {
+	var m struct {
+		Kind    string            `json:"kind"`
+		Headers map[string]string `json:"headers"`
+		Value   json.RawMessage   `json:"value"`
+	}
+	if err := json.Unmarshal(line, &m); err != nil {
+		return err
+	}
+	d.lines++
+	switch m.Kind {
+	case "dead_letter":
+		d.letters = append(d.letters, m.Headers)
+	case "status":
+		var s statusMessage
+		if err := json.Unmarshal(m.Value, &s); err != nil {
+			return err
+		}
+		d.statuses = append(d.statuses, s)
+	default:
+		d.tally.Add(m.Headers["content_id"], m.Headers["record_id"])
+		d.counts[[2]string{m.Headers["tenant"], m.Headers["content_type"]}]++
+		if m.Headers["malformed"] != "" {
+			d.malformed = append(d.malformed, m.Headers)
+		}
+	}
+	return nil
+}
+
+func (d *deliveries) count(tenant, contentType string) int {
+	n := 0
+	for key, count := range d.counts {
+		if (tenant == "" || tenant == key[0]) && (contentType == "" || contentType == key[1]) {
+			n += count
+		}
+	}
+	return n
+}
+
+// request is one that reached the emulator.
+type request struct {
+	at     time.Time
+	method string
+	path   string
+	query  url.Values
+}
+
+// window returns the times of a listing.
+func (r request) window() (from, to time.Time) {
+	from, _ = time.Parse("2006-01-02T15:04:05", r.query.Get("startTime"))
+	to, _ = time.Parse("2006-01-02T15:04:05", r.query.Get("endTime"))
+	return from, to
+}
+
+// requestLog notes the requests on their way to the emulator.
+type requestLog struct {
+	next http.Handler
+
+	mu  sync.Mutex // guards the following
+	all []request
+}
+
+// ServeHTTP implements http.Handler.
+func (l *requestLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	l.mu.Lock()
+	l.all = append(l.all, request{at: time.Now(), method: r.Method, path: r.URL.Path, query: r.URL.Query()})
+	l.mu.Unlock()
+	l.next.ServeHTTP(w, r)
+}
+
+// to returns the requests to paths that end so.
+func (l *requestLog) to(suffix string) []request {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var found []request
+	for _, r := range l.all {
+		if strings.HasSuffix(r.path, suffix) {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+// listings returns the first pages that were asked for.
+func (l *requestLog) listings() []request {
+	var first []request
+	for _, r := range l.to("/subscriptions/content") {
+		if r.query.Has("startTime") {
+			first = append(first, r)
+		}
+	}
+	return first
+}
+
+// stranger is a host that nobody configured.
+type stranger struct {
+	*httptest.Server
+
+	mu       sync.Mutex // guards the following
+	requests []string
+}
+
+func newStranger(t *testing.T) *stranger {
+	s := &stranger{}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		asked := r.Method + " " + r.URL.Path
+		if r.Header.Get("Authorization") != "" {
+			asked += " with a token"
+		}
+		s.requests = append(s.requests, asked)
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// untouched fails the test if anybody came.
+func (s *stranger) untouched(t *testing.T) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.requests) > 0 {
+		t.Errorf("a host that nobody configured was asked: %q", s.requests)
+	}
+}
+
+// logbook keeps the daemon's log.
+type logbook struct {
+	mu   sync.Mutex // guards the following
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (l *logbook) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// lines returns the lines that hold all of the words.
+func (l *logbook) lines(words ...string) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var found []string
+next:
+	for line := range strings.Lines(l.text.String()) {
+		for _, w := range words {
+			if !strings.Contains(line, w) {
+				continue next
+			}
+		}
+		found = append(found, line)
+	}
+	return found
+}
+
+func (l *logbook) tail(n int) string {
+	lines := l.lines()
+	return strings.Join(lines[max(0, len(lines)-n):], "")
+}
