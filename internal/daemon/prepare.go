@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"o365-kafka-connector/internal/broker"
 	"o365-kafka-connector/internal/checkpoint"
 	"o365-kafka-connector/internal/telemetry"
 )
@@ -65,13 +66,29 @@ func (d *Daemon) prepare(ctx context.Context, s services) error {
 			return ctx.Err()
 		}
 		d.gate.set(err)
-		repeat.Fail(d.log, "start", err)
+		repeat.Fail(d.log, waitingFor(err), err)
 		select {
 		case <-time.After(knock):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
+}
+
+// away is a service that does not answer.
+type away struct {
+	service string
+	error
+}
+
+func (a away) Unwrap() error { return a.error }
+
+// waitingFor names the service whose absence holds up the start.
+func waitingFor(err error) string {
+	if a, ok := errors.AsType[away](err); ok {
+		return a.service
+	}
+	return "checkpoint"
 }
 
 // inspect looks at every service once.
@@ -82,7 +99,8 @@ func (d *Daemon) inspect(ctx context.Context, s services) error {
 	if s.conn != nil {
 		id, err := s.conn.ClusterID(ctx)
 		if err != nil {
-			return fmt.Errorf("ask Kafka for its cluster id: %w", err)
+			problem := s.conn.Explain(err, broker.About{})
+			return away{"kafka", fmt.Errorf("ask Kafka for its cluster id: %w: %s", problem, problem.Hint)}
 		}
 		deployment.KafkaClusterID = id
 	}
@@ -108,7 +126,7 @@ func (d *Daemon) inspect(ctx context.Context, s services) error {
 func (d *Daemon) inspectSink(ctx context.Context, s services) error {
 	findings, err := s.sink.Check(ctx)
 	if err != nil {
-		return fmt.Errorf("check sink: %w", err)
+		return away{"sink", fmt.Errorf("check sink: %w", err)}
 	}
 	for _, f := range findings {
 		d.log.Warn("sink is not as it should be", "topic", f.Topic, "finding", f.Text, "hint", f.Hint)

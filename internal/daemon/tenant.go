@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"fmt"
-	"strings"
 
 	"o365-kafka-connector/config"
 	"o365-kafka-connector/internal/audit"
@@ -23,7 +22,7 @@ type tenant struct {
 func NewClient(t config.Tenant, o source.Options) (*source.Client, error) {
 	base, authority := t.Hosts()
 	tokens, err := auth.New(t.Auth, auth.Options{
-		TenantID: t.ID, Authority: authority, Resource: resource(base),
+		TenantID: t.ID, Authority: authority, Resource: base,
 		Proxy: t.Source.Proxy, Insecure: t.Source.Insecure, CAFile: t.Source.CAFile,
 	})
 	if err != nil {
@@ -35,12 +34,6 @@ func NewClient(t config.Tenant, o source.Options) (*source.Client, error) {
 		return nil, fmt.Errorf("source: %w", err)
 	}
 	return client, nil
-}
-
-// resource is what a token is asked for: the base URL without the API's path.
-func resource(base string) string {
-	base = strings.TrimRight(base, "/")
-	return strings.TrimRight(strings.TrimSuffix(base, "/api/v1.0"), "/")
 }
 
 func (d *Daemon) newTenant(t config.Tenant) (*tenant, error) {
