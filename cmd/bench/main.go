@@ -33,8 +33,8 @@ type options struct {
 	Warm         bool          `help:"Warm Kafka up before measuring." default:"true" negatable:""`
 	Workers      int           `help:"Goroutines of the floors." default:"4"`
 	Limit        time.Duration `help:"End after this time, whatever is still to do." default:"1h"`
-	CPUProfile   string        `help:"Directory for CPU profiles of the pipeline." type:"path" placeholder:"DIR"`
-	MemProfile   string        `help:"Directory for heap profiles of the pipeline." type:"path" placeholder:"DIR"`
+	CPUProfile   string        `name:"cpuprofile" help:"Directory for CPU profiles of the pipeline." type:"path" placeholder:"DIR"`
+	MemProfile   string        `name:"memprofile" help:"Directory for heap profiles of the pipeline." type:"path" placeholder:"DIR"`
 	Config       string        `help:"YAML merged by appending to the pipeline's configuration, e.g. 'log: {level: debug}'."`
 	Verbose      bool          `help:"Show the processes' logs on standard error." short:"v"`
 }
