@@ -163,11 +163,13 @@ func (p worker) holds(b *audit.Batch) int64 {
 
 // fill pulls the records, drops what the filters drop and appends the rest to the batch.
 func (p worker) fill(b *audit.Batch, content Content) (filtered int, err error) {
+	current := new(audit.Record) // one for all: what is passed to an interface by address is allocated
 	for r, err := range content.Records() {
 		if err != nil {
 			return filtered, fmt.Errorf("read blob: %w", err)
 		}
-		e, keep, err := p.transform.Event(p.job.blob, &r)
+		*current = r
+		e, keep, err := p.transform.Event(p.job.blob, current)
 		if err != nil {
 			return filtered, &audit.Fault{
 				Cause: audit.CauseMalformed, Scope: audit.OfBlob,
