@@ -64,7 +64,10 @@ func (d *diagnosis) sink(ctx context.Context, cfg *config.Config) bool {
 		if found.Topic != "" {
 			f.Message = found.Topic + " " + found.Text
 		}
-		if found.Fatal {
+		switch {
+		case found.Note:
+			f.Status = fine
+		case found.Fatal:
 			f.Status, good = failed, false
 		}
 		d.add(f)

@@ -39,7 +39,7 @@ func (k *KafkaSink) Check(ctx context.Context) ([]Finding, error) {
 // absent tells what follows from a topic that cannot be used.
 func (k *KafkaSink) absent(t broker.Topic) Finding {
 	if errors.Is(t.Err, kafka.UnknownTopicOrPartition) && k.config.CreateTopics {
-		return Finding{Topic: t.Name, Text: "does not exist and will be created when it is needed", Hint: "to create it yourself: " + k.conn.Command(k.creation(t.Name))}
+		return Finding{Topic: t.Name, Note: true, Text: "does not exist yet and is created when it is needed", Hint: "to create it yourself: " + k.conn.Command(k.creation(t.Name))}
 	}
 	f := k.explain(t.Name, t.Err)
 	return Finding{Topic: t.Name, Fatal: true, Text: t.Err.Error(), Hint: f.Hint}

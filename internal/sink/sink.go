@@ -41,6 +41,7 @@ type PublishMeter interface {
 type Finding struct {
 	Topic string
 	Fatal bool // nothing can be published like this
+	Note  bool // nothing is wrong
 	Text  string
 	Hint  string
 }
