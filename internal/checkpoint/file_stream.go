@@ -56,9 +56,6 @@ func (f *fileStream) enter(epoch int64) error {
 }
 
 func (f *fileStream) admit(epoch int64) error {
-	if f.newest > epoch {
-		return fmt.Errorf("%w: epoch %d", audit.ErrFenced, f.newest)
-	}
 	if f.state != nil && !f.intact() {
 		f.forget()
 	}

@@ -179,10 +179,10 @@ func TestLogIsCompacted(t *testing.T) {
 	dir := t.TempDir()
 	store := openStore(t, fileConfig(dir))
 	h := started(t, store)
-	const count = 60
+	const count = 120
 	var largest int64
 	for n := range int64(count) {
-		at := base.Add(-LedgerAge*3 + time.Duration(n)*LedgerAge/20) // most of it is old in the end
+		at := base.Add(-LedgerAge*6 + time.Duration(n)*LedgerAge/20) // most of it is old in the end
 		apply(t, h, audit.Entry{N: n + 1, Time: at, Done: hashes(int(n)*5000, 5000)})
 		info, err := os.Stat(logPath(dir))
 		if err != nil {

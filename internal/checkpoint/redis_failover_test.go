@@ -235,3 +235,14 @@ func TestEpochRisesWhenTheClockIsBehind(t *testing.T) {
 		}
 	}
 }
+
+// TestCallUnderWayIsFencedByRelease sends a call that a handle had begun before it was released.
+func TestCallUnderWayIsFencedByRelease(t *testing.T) {
+	store := openStore(t, redisConfig(testbed.OwnRedis(t).Addr))
+	h := started(t, store).(*redisHandle)
+	late := &redisHandle{store: h.store, stream: h.stream, keys: h.keys, epoch: h.epoch}
+	if err := h.Release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, late.Apply(t.Context(), entry(1), 10), audit.ErrFenced)
+}
