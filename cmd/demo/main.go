@@ -52,7 +52,7 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	if o.Verbose {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
-	s, err := startServices(o)
+	s, err := startServices(ctx, o)
 	if err != nil {
 		return err
 	}

@@ -26,13 +26,13 @@ type services struct {
 	dir    string // of the broker's data
 }
 
-func startServices(o options) (*services, error) {
+func startServices(ctx context.Context, o options) (*services, error) {
 	s := &services{}
 	var err error
 	if s.dir, err = os.MkdirTemp("", "o365-demo-"); err != nil {
 		return nil, fmt.Errorf("make data directory: %w", err)
 	}
-	api, err := s.startAPI(o)
+	api, err := s.startAPI(ctx, o)
 	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -49,7 +49,7 @@ func startServices(o options) (*services, error) {
 }
 
 // startAPI serves the emulator on a free port and returns its address.
-func (s *services) startAPI(o options) (string, error) {
+func (s *services) startAPI(ctx context.Context, o options) (string, error) {
 	s.api = emulator.New(emulator.Config{
 		Seed: o.Seed, BacklogRecords: o.Records, Backlog: 50 * time.Minute, Rate: o.Rate, RecordsPerBlob: 50,
 	})
@@ -58,7 +58,7 @@ func (s *services) startAPI(o options) (string, error) {
 			return "", fmt.Errorf("set faults: %w", err)
 		}
 	}
-	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", fmt.Errorf("serve emulator: %w", err)
 	}
