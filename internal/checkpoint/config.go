@@ -72,9 +72,9 @@ func (c Config) Validate() error {
 func (c Config) validatePrefix() error {
 	switch {
 	case c.KeyPrefix == "":
-		return errors.New("key_prefix: must not be empty, e.g. o365:")
+		return errors.New("key_prefix: must not be empty, e.g. \"o365:\"")
 	case strings.ContainsAny(c.KeyPrefix, "{} \t\r\n"):
-		return fmt.Errorf("key_prefix: %q must hold neither braces nor spaces, e.g. o365:", c.KeyPrefix)
+		return fmt.Errorf("key_prefix: %q must hold neither braces nor spaces, e.g. \"o365:\"", c.KeyPrefix)
 	}
 	return nil
 }

@@ -93,14 +93,14 @@ func storeEntry(e audit.Entry, position int64) entryDocument {
 	return d
 }
 
-// encode returns the entry as JSON and its hash, by which the store knows a repeated call.
-func (d entryDocument) encode() (text []byte, hash string, err error) {
-	text, err = json.Marshal(d)
+// hash is that of the entry as JSON: the store knows a repeated call by it.
+func (d entryDocument) hash() (string, error) {
+	text, err := json.Marshal(d)
 	if err != nil {
-		return nil, "", fmt.Errorf("encode checkpoint entry %d: %w", d.N, err)
+		return "", fmt.Errorf("encode checkpoint entry %d: %w", d.N, err)
 	}
 	sum := sha256.Sum256(text)
-	return text, hex.EncodeToString(sum[:16]), nil
+	return hex.EncodeToString(sum[:16]), nil
 }
 
 // checkEntry refuses what cannot be stored: it is a bug of the caller.

@@ -92,7 +92,7 @@ func (s *fileState) foldEntry(e entryDocument) error {
 		s.lose(fmt.Sprintf("entry %d stands behind entry %d in its log", e.N, s.n))
 		return nil
 	}
-	_, hash, err := e.encode()
+	hash, err := e.hash()
 	if err != nil {
 		return err
 	}

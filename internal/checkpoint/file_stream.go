@@ -157,7 +157,7 @@ func (f *fileStream) apply(d entryDocument) error {
 	if err := f.state.usable(); err != nil {
 		return err
 	}
-	_, hash, err := d.encode()
+	hash, err := d.hash()
 	if err != nil {
 		return err
 	}

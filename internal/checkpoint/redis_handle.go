@@ -120,7 +120,7 @@ func (h *redisHandle) Apply(ctx context.Context, e audit.Entry, position int64) 
 
 // applyArguments lists what apply.lua takes after the epoch.
 func applyArguments(d entryDocument) ([]any, error) {
-	_, hash, err := d.encode()
+	hash, err := d.hash()
 	if err != nil {
 		return nil, err
 	}
