@@ -70,12 +70,8 @@ func readFault(err error) error {
 }
 
 func (p *frameParser) parse(frame []byte) (Event, error) {
-	p.rest, p.failed, p.headers = frame, false, p.headers[:0]
-	e := Event{Ordinal: int(p.uvarint())}
-	e.Topic = p.intern(p.take(p.uvarint()))
-	if n := p.uvarint(); n > 0 {
-		e.Key = p.take(n - 1)
-	}
+	e := p.head(frame)
+	p.headers = p.headers[:0]
 	for range p.uvarint() {
 		if p.failed {
 			break
@@ -88,6 +84,17 @@ func (p *frameParser) parse(frame []byte) (Event, error) {
 	}
 	e.Headers, e.Value = p.headers, p.rest
 	return e, nil
+}
+
+// head reads what comes before an event's headers.
+func (p *frameParser) head(frame []byte) Event {
+	p.rest, p.failed = frame, false
+	e := Event{Ordinal: int(p.uvarint())}
+	e.Topic = p.intern(p.take(p.uvarint()))
+	if n := p.uvarint(); n > 0 {
+		e.Key = p.take(n - 1)
+	}
+	return e
 }
 
 func (p *frameParser) uvarint() uint64 {

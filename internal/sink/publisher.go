@@ -10,7 +10,8 @@ import (
 )
 
 // publisher publishes one stream to Kafka. It encodes events straight into one batch for each partition and sends
-// all of them when one is full, when they are large together, or at the commit's end.
+// all of them when one is full, when they are large together, or at the commit's end. It goes through a commit
+// partition by partition: a few large batches compress much better and faster than many small ones.
 type publisher struct {
 	sink     *KafkaSink
 	stream   audit.Stream
@@ -19,7 +20,8 @@ type publisher struct {
 	topics  map[string]*openTopic
 	size    int // bytes encoded and not yet sent
 	headers txn.Headers
-	shared  txn.Headers
+	shared  []txn.Headers // of the commit's batches
+	reader  audit.Reader
 
 	commit  audit.Commit
 	refused []audit.DeadLetter
@@ -27,9 +29,10 @@ type publisher struct {
 
 // openTopic is a topic with the batches that are being filled.
 type openTopic struct {
-	parts  []*part // by partition; nil: empty
-	limit  int     // bytes of a batch
-	sticky int     // where events without key go at the moment
+	parts  []*part   // by partition; nil: empty
+	queues [][]place // by partition: events of the commit that are still to be encoded
+	limit  int       // bytes of a batch
+	sticky int       // where events without key go at the moment
 }
 
 // part is a batch and what its records are.
@@ -76,9 +79,16 @@ func (p *publisher) begin(c audit.Commit) {
 
 func (p *publisher) encode(ctx context.Context) error {
 	for i, b := range p.commit.Batches {
-		if err := p.events(ctx, int32(i), b); err != nil {
+		put := p.enqueue
+		if b.Spilled() {
+			put = p.events
+		}
+		if err := put(ctx, int32(i), b); err != nil {
 			return err
 		}
+	}
+	if err := p.queued(ctx); err != nil {
+		return err
 	}
 	for i, d := range p.commit.DeadLetters {
 		if err := p.deadLetter(ctx, d, int32(i)); err != nil {
@@ -88,25 +98,35 @@ func (p *publisher) encode(ctx context.Context) error {
 	return p.flush(ctx)
 }
 
+// events encodes a batch from its first to its last event.
 func (p *publisher) events(ctx context.Context, index int32, b *audit.Batch) error {
-	p.shared.Reset()
-	for _, h := range b.Headers {
-		p.shared.Add(h.Name, h.Value)
-	}
+	shared := sharedHeaders(b)
 	for e, err := range b.Events() {
 		if err != nil {
 			return &audit.Fault{Cause: audit.CauseSpool, Scope: audit.OfStream, Err: err, Hint: "check the directory that source.spool names"}
 		}
-		p.headers.Set(&p.shared)
-		for _, h := range e.Headers {
-			p.headers.Add(h.Name, h.Value)
-		}
-		r := txn.Record{Key: e.Key, Value: e.Value, Headers: &p.headers}
-		if err := p.add(ctx, e.Topic, r, origin{batch: index, ordinal: int32(e.Ordinal)}); err != nil {
+		if err := p.event(ctx, e, index, shared); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func sharedHeaders(b *audit.Batch) *txn.Headers {
+	shared := &txn.Headers{}
+	for _, h := range b.Headers {
+		shared.Add(h.Name, h.Value)
+	}
+	return shared
+}
+
+func (p *publisher) event(ctx context.Context, e audit.Event, batch int32, shared *txn.Headers) error {
+	p.headers.Set(shared)
+	for _, h := range e.Headers {
+		p.headers.Add(h.Name, h.Value)
+	}
+	r := txn.Record{Key: e.Key, Value: e.Value, Headers: &p.headers}
+	return p.add(ctx, e.Topic, r, origin{batch: batch, ordinal: int32(e.Ordinal)})
 }
 
 // add encodes a record into the batch of its partition, and sends everything when that batch or all of them are full.
@@ -165,7 +185,7 @@ func (p *publisher) open(ctx context.Context, topic string) (*openTopic, error) 
 		partitions, err := p.sink.topics.Partitions(ctx, topic)
 		if err == nil {
 			n := len(partitions)
-			t := &openTopic{parts: make([]*part, n), limit: p.sink.limit(ctx, topic), sticky: rand.IntN(n)}
+			t := &openTopic{parts: make([]*part, n), queues: make([][]place, n), limit: p.sink.limit(ctx, topic), sticky: rand.IntN(n)}
 			p.topics[topic] = t
 			return t, nil
 		}

@@ -1,0 +1,34 @@
+package audit
+
+import (
+	"encoding/binary"
+	"iter"
+)
+
+// Place is where an event stands in a batch that is in memory as a whole.
+type Place struct{ chunk, start, end int32 }
+
+// Reader reads single events of batches that are in memory. One goroutine at a time may use it.
+type Reader struct{ parser frameParser }
+
+// Places yields where the events of a batch stand, from the first to the last, each with its topic, key and ordinal
+// and without headers and value. The batch must not have spilled.
+func (r *Reader) Places(b *Batch) iter.Seq2[Place, Event] {
+	return func(yield func(Place, Event) bool) {
+		for i, c := range b.chunks {
+			for at := 0; at < len(*c); {
+				length, head := binary.Uvarint((*c)[at:])
+				start := at + head
+				at = start + int(length)
+				if !yield(Place{chunk: int32(i), start: int32(start), end: int32(at)}, r.parser.head((*c)[start:at])) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// At returns the event at a place of the batch. Its headers are valid until the next call.
+func (r *Reader) At(b *Batch, p Place) (Event, error) {
+	return r.parser.parse((*b.chunks[p.chunk])[p.start:p.end])
+}
