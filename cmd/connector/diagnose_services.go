@@ -75,7 +75,7 @@ func (d *diagnosis) sink(ctx context.Context, cfg *config.Config) bool {
 	return good
 }
 
-// checkpoints asks the store, and at last whom its checkpoints belong to: that question binds a store that is new.
+// checkpoints asks the store, and at last whom its checkpoints belong to.
 func (d *diagnosis) checkpoints(ctx context.Context, cfg *config.Config, deployment checkpoint.Deployment, known bool) {
 	store, err := checkpoint.Open(ctx, cfg.Checkpoint)
 	if err != nil {
@@ -100,7 +100,11 @@ func (d *diagnosis) checkpoints(ctx context.Context, cfg *config.Config, deploym
 		return
 	}
 	d.try(ctx, finding{Check: "checkpoint owner"}, serviceDeadline, func(ctx context.Context) (string, error) {
-		return "the checkpoints belong to this deployment: " + deployment.String(), store.Bind(ctx, deployment)
+		bound, err := store.Bound(ctx, deployment)
+		if !bound {
+			return "no checkpoints yet: the first start makes them belong to " + deployment.String(), err
+		}
+		return "the checkpoints belong to this deployment: " + deployment.String(), err
 	})
 }
 

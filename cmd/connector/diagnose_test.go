@@ -41,6 +41,9 @@ func TestDiagnoseFindsNothing(t *testing.T) {
 	if code != exitDone || !d.Diagnose.OK {
 		t.Errorf("exit status %d: %+v", code, d)
 	}
+	if keys := r.redis.Keys(); len(keys) > 0 {
+		t.Errorf("diagnose left %q in Redis", keys)
+	}
 	var checks []string
 	for _, f := range d.Diagnose.Checks {
 		if f.Status == failed {
@@ -116,8 +119,8 @@ func TestDiagnoseFindsWhatIsWrong(t *testing.T) {
 		},
 		"checkpoints of another deployment": {
 			before: func(t *testing.T, r *rig) {
-				if code, d := diagnose(t, r.config(r.tenant(), "control: {group_id: other}\n")); code != exitDone {
-					t.Fatalf("%+v", d)
+				if err := r.redis.Set("o365:deployment", `{"group_id":"other"}`); err != nil {
+					t.Fatal(err)
 				}
 			},
 			check: "checkpoint owner", status: failed, message: `it belongs to group "other"`, hint: "",

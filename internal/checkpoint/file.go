@@ -88,24 +88,35 @@ func (f *fileStore) Ping(ctx context.Context) error {
 }
 
 // Bind remembers the deployment in a file.
-func (f *fileStore) Bind(_ context.Context, d Deployment) error {
-	path := filepath.Join(f.directory, "deployment.json")
+func (f *fileStore) Bind(ctx context.Context, d Deployment) error {
+	bound, err := f.Bound(ctx, d)
+	if bound || err != nil {
+		return err
+	}
+	return f.writeDeployment(f.deploymentPath(), d)
+}
+
+func (f *fileStore) deploymentPath() string { return filepath.Join(f.directory, "deployment.json") }
+
+// Bound looks whom the directory belongs to.
+func (f *fileStore) Bound(_ context.Context, d Deployment) (bool, error) {
+	path := f.deploymentPath()
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return f.writeDeployment(path, d)
+		return false, nil
 	}
 	if err != nil {
-		return fileFault("bind checkpoint", err)
+		return false, fileFault("bind checkpoint", err)
 	}
 	var bound Deployment
 	if err := json.Unmarshal(text, &bound); err != nil {
-		return fault(fmt.Errorf("bind checkpoint: read %s: %w", path, err),
+		return false, fault(fmt.Errorf("bind checkpoint: read %s: %w", path, err),
 			"delete the file if the directory's checkpoints belong to this deployment")
 	}
 	if bound == d {
-		return nil
+		return true, nil
 	}
-	return &BoundError{Bound: bound, Wanted: d, Fix: "set checkpoint.path to another directory, or forget what was " +
+	return true, &BoundError{Bound: bound, Wanted: d, Fix: "set checkpoint.path to another directory, or forget what was " +
 		"delivered: stop the instance and delete " + f.directory}
 }
 

@@ -36,6 +36,9 @@ type Store interface {
 	Check(ctx context.Context) ([]Finding, error)
 	// Bind ties the store to a deployment, once for all; another deployment gets a *BoundError.
 	Bind(ctx context.Context, d Deployment) error
+	// Bound reports whether the store is tied to the deployment: false if it is not to any yet, a *BoundError if it is
+	// to another. It changes nothing.
+	Bound(ctx context.Context, d Deployment) (bool, error)
 	// Ping reports whether the store answers.
 	Ping(ctx context.Context) error
 	// Close gives connections, files and the lock back.

@@ -129,14 +129,25 @@ func testBind(t *testing.T, v vault) {
 	store := v.open(t)
 	mine := Deployment{KafkaClusterID: "kafka-1", GroupID: "o365-connector"}
 	for range 2 {
+		if bound, err := store.Bound(t.Context(), mine); bound || err != nil {
+			t.Fatalf("a new store is bound: %t, %v", bound, err)
+		}
+	}
+	for range 2 {
 		if err := store.Bind(t.Context(), mine); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if bound, err := store.Bound(t.Context(), mine); !bound || err != nil {
+		t.Errorf("bound to its own deployment: %t, %v", bound, err)
 	}
 	for _, other := range []Deployment{
 		{KafkaClusterID: "kafka-2", GroupID: "o365-connector"}, {KafkaClusterID: "kafka-1", GroupID: "other"}, {},
 	} {
 		err := store.Bind(t.Context(), other)
+		if _, looked := store.Bound(t.Context(), other); looked == nil || looked.Error() != err.Error() {
+			t.Errorf("looking answers %v, binding %v", looked, err)
+		}
 		bound, ok := errors.AsType[*BoundError](err)
 		if !ok || bound.Bound != mine || bound.Wanted != other {
 			t.Errorf("bind of %s: %v", other, err)
