@@ -156,11 +156,22 @@ func (l *requestLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // to returns the requests to paths that end so.
 func (l *requestLog) to(suffix string) []request {
+	return l.find(func(r request) bool { return strings.HasSuffix(r.path, suffix) })
+}
+
+// of returns a tenant's requests with a parameter of this value; an empty name stands for any request.
+func (l *requestLog) of(tenant, name, value string) []request {
+	return l.find(func(r request) bool {
+		return strings.Contains(r.path, "/"+tenant+"/activity/") && (name == "" || r.query.Get(name) == value)
+	})
+}
+
+func (l *requestLog) find(wanted func(request) bool) []request {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var found []request
 	for _, r := range l.all {
-		if strings.HasSuffix(r.path, suffix) {
+		if wanted(r) {
 			found = append(found, r)
 		}
 	}

@@ -21,10 +21,10 @@ func TestBigBlobTakesLittleMemory(t *testing.T) {
 	c := play(t, setup{
 		faults: []emulator.Fault{
 			{Kind: emulator.BigBlob, ContentType: emulator.General, After: 1, First: 1, Bytes: bigBlob},
-			{Kind: emulator.SlowBody, ContentType: emulator.General, Operation: "blob", Bytes: 20 << 20},
+			{Kind: emulator.SlowBody, ContentType: emulator.General, Operation: "blob", Bytes: 15 << 20},
 		},
 		settings: map[string]any{
-			"source.buffer": "8MiB", "source.blob_buffer": "1MiB", "source.spool": spool, "source.timeout": "1s",
+			"source.buffer": "8MiB", "source.blob_buffer": "1MiB", "source.spool": spool, "source.timeout": "3s",
 		},
 		wait: true,
 	})
@@ -34,6 +34,9 @@ func TestBigBlobTakesLittleMemory(t *testing.T) {
 	small := c.offered("", emulator.Exchange)
 	c.await("the other stream is read", 3*time.Second, func() bool { return recordsOf(c, emulator.Exchange) == small })
 	c.await("the small blobs of the stream are read", 3*time.Second, func() bool { return recordsOf(c, emulator.General) == 100 })
+	if got := recordsOf(c, emulator.General); got > 100 {
+		t.Errorf("the others came after the big blob: %d records", got)
+	}
 	c.await("the big blob is read", 60*time.Second, func() bool { return recordsOf(c, emulator.General) > 10_000 })
 	grown, spooled := watch.end()
 	t.Logf("the heap grew by %d MB", grown>>20)
