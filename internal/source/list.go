@@ -197,6 +197,9 @@ type array struct {
 	begun  bool
 }
 
+// lenient is what decoding may meet: one odd element must not stop a listing.
+var lenient = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
+
 func newArray(a *answer, c *Client) *array {
 	left := &io.LimitedReader{R: a, N: maxElement}
 	return &array{client: c, answer: a, left: left, json: jsontext.NewDecoder(left, lenient...)}

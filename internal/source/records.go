@@ -20,32 +20,28 @@ const (
 	noCreatedTime = "no readable CreationTime"
 )
 
-// What decoding may meet and pass on: one odd record must not stop a blob. Of a member that occurs twice the last one
-// counts, as for most JSON parsers downstream.
-var lenient = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
-
 // errNotArray is what decoding answers when the body is something else than an array.
 var errNotArray = errors.New("the body is no JSON array")
 
 // decoder cuts the records out of a body in one pass, while it arrives.
 type decoder struct {
 	in      retain
-	json    *jsontext.Decoder
-	spans   [audit.FieldCount]span
-	scratch []byte // texts of the current record whose escapes were resolved
+	fields  [audit.FieldCount]span // of the current record, in the buffer; empty: missing
+	note    noteMember             // remembers the fields
+	scratch []byte                 // texts of the current record whose escapes were resolved
 	ordinal int
 }
 
-// span is where a value stands in the body; the zero value is none.
-type span struct{ start, end int64 }
-
-var decoders = sync.Pool{New: func() any { return &decoder{json: jsontext.NewDecoder(bytes.NewReader(nil))} }}
+var decoders = sync.Pool{New: func() any {
+	d := &decoder{}
+	d.note = d.member
+	return d
+}}
 
 // newDecoder returns a decoder of a body. With hashed, a malformed body's hash can be told even if it was long.
 func newDecoder(body io.Reader, hashed bool) *decoder {
 	d := decoders.Get().(*decoder) //nolint:forcetypeassert // the pool holds nothing else
 	d.in.reset(body, hashed)
-	d.json.Reset(&d.in, lenient...)
 	d.ordinal = 0
 	return d
 }
@@ -59,87 +55,169 @@ func (d *decoder) release() {
 	decoders.Put(d)
 }
 
+// peek returns the next byte that is no white space.
+func (d *decoder) peek() (byte, error) {
+	for {
+		for ; d.in.mark < len(d.in.buf); d.in.mark++ {
+			if c := d.in.buf[d.in.mark]; !isSpace(c) {
+				return c, nil
+			}
+		}
+		if d.in.err != nil {
+			return 0, d.in.err
+		}
+		d.in.fill()
+	}
+}
+
+// expect is peek where the body must not end.
+func (d *decoder) expect() (byte, error) {
+	c, err := d.peek()
+	if err == io.EOF { //nolint:errorlint // io.EOF is never wrapped by readers
+		err = io.ErrUnexpectedEOF
+	}
+	return c, err
+}
+
 // open reads the beginning of the array.
 func (d *decoder) open() error {
-	if kind := d.json.PeekKind(); kind != '[' && kind != jsontext.KindInvalid {
+	d.in.skipBOM()
+	c, err := d.expect()
+	switch {
+	case err != nil:
+		return err
+	case c == '[':
+		d.in.mark++
+		return nil
+	case bytes.IndexByte([]byte(`{"tfn-0123456789`), c) >= 0:
 		return errNotArray
 	}
-	_, err := d.json.ReadToken()
-	return err
+	return d.at(syntaxError(c))
+}
+
+// at adds to an error where in the body it happened, more or less.
+func (d *decoder) at(err error) error {
+	return fmt.Errorf("behind offset %d: %w", d.in.base+int64(d.in.mark), err)
 }
 
 // records yields the elements of the array. An error ends it; none means that the body ended as it should.
 func (d *decoder) records() iter.Seq2[audit.Record, error] {
 	return func(yield func(audit.Record, error) bool) {
-		if err := d.open(); err != nil {
-			yield(audit.Record{}, err)
-			return
-		}
-		for d.json.PeekKind() != ']' {
-			record, err := d.next()
-			if !yield(record, err) || err != nil {
+		more, err := d.first()
+		for more && err == nil {
+			var record audit.Record
+			if record, err = d.next(); err != nil {
+				break
+			}
+			if !yield(record, nil) {
 				return
 			}
+			more, err = d.another()
 		}
-		if err := d.end(); err != nil {
+		if err == nil {
+			err = d.end()
+		}
+		if err != nil {
 			yield(audit.Record{}, err)
 		}
 	}
+}
+
+// first goes to the first element, if there is any.
+func (d *decoder) first() (bool, error) {
+	if err := d.open(); err != nil {
+		return false, err
+	}
+	c, err := d.expect()
+	if c == ']' {
+		d.in.mark++
+	}
+	return c != ']', err
+}
+
+// another goes to the next element, if there is any.
+func (d *decoder) another() (bool, error) {
+	c, err := d.expect()
+	if err != nil {
+		return false, err
+	}
+	if c != ',' && c != ']' {
+		return false, d.at(syntaxError(c))
+	}
+	d.in.mark++
+	if c == ',' {
+		_, err = d.expect()
+	}
+	return c == ',', err
 }
 
 // next reads one element.
 func (d *decoder) next() (audit.Record, error) {
-	d.in.mark = d.json.InputOffset()
 	d.scratch = d.scratch[:0]
 	record := audit.Record{Ordinal: d.ordinal}
 	d.ordinal++
-	if d.json.PeekKind() != '{' {
-		value, err := d.json.ReadValue()
-		end := d.json.InputOffset()
-		if err == nil {
-			record.Raw, record.Malformed = d.in.slice(end-int64(len(value)), end), notAnObject
-		}
+	value, err := d.element()
+	if err != nil {
 		return record, err
 	}
-	if _, err := d.json.ReadToken(); err != nil {
-		return record, err
+	record.Raw = value
+	if value[0] != '{' {
+		record.Malformed = notAnObject
+		return record, nil
 	}
-	start := d.json.InputOffset() - 1
-	if err := d.members(); err != nil {
-		return record, err
-	}
-	record.Raw = d.in.slice(start, d.json.InputOffset())
 	d.complete(&record)
 	return record, nil
 }
 
-// members reads the members of an object and notes where those stand that are asked for.
-func (d *decoder) members() error {
-	d.spans = [audit.FieldCount]span{}
-	for d.json.PeekKind() != '}' {
-		name, err := d.json.ReadValue()
-		if err != nil {
-			return err
+// element returns the value that begins at the mark, and goes past it. It stands until the next read.
+func (d *decoder) element() ([]byte, error) {
+	for {
+		d.fields = [audit.FieldCount]span{}
+		start := d.in.mark
+		end, err := scanValue(d.in.buf, start, d.note)
+		if err == nil {
+			d.in.mark = end
+			return d.in.buf[start:end:end], nil
 		}
-		field, wanted := d.field(name)
-		value, err := d.json.ReadValue()
-		if err != nil {
-			return err
+		if !errors.Is(err, errShort) {
+			return nil, d.at(err)
 		}
-		if wanted {
-			end := d.json.InputOffset()
-			d.spans[field] = span{end - int64(len(value)), end}
+		if err := d.more(); err != nil {
+			return nil, err
 		}
 	}
-	_, err := d.json.ReadToken()
-	return err
 }
 
-// complete fills in the fields of a record that stands in the buffer as a whole.
+// more reads on. It reads half as much again as there is of the element, since that will be scanned from its start.
+func (d *decoder) more() error {
+	have := len(d.in.buf) - d.in.mark
+	for want := have + have/2; len(d.in.buf)-d.in.mark <= want; d.in.fill() {
+		if d.in.err == nil {
+			continue
+		}
+		if len(d.in.buf)-d.in.mark > have {
+			return nil
+		}
+		if d.in.err == io.EOF { //nolint:errorlint // io.EOF is never wrapped by readers
+			return io.ErrUnexpectedEOF
+		}
+		return d.in.err
+	}
+	return nil
+}
+
+// member remembers where a member stands that is asked for; of one that occurs twice the last one counts.
+func (d *decoder) member(name, value span) {
+	if field, wanted := d.field(d.in.buf[name.start:name.end]); wanted {
+		d.fields[field] = value
+	}
+}
+
+// complete fills in the fields of a record.
 func (d *decoder) complete(r *audit.Record) {
-	for f, s := range d.spans {
+	for f, s := range d.fields {
 		if s.end > 0 {
-			raw := d.in.slice(s.start, s.end)
+			raw := d.in.buf[s.start:s.end:s.end]
 			r.Fields[f] = audit.Value{Raw: raw, Text: d.text(raw)}
 		}
 	}
@@ -183,22 +261,20 @@ func (d *decoder) unquote(raw []byte) []byte {
 // field recognizes the members that are asked for, by their exact names.
 func (d *decoder) field(quoted []byte) (audit.Field, bool) {
 	name := quoted[1 : len(quoted)-1]
-	if bytes.IndexByte(name, '\\') >= 0 {
-		name = d.unquote(quoted)
+	f, wanted := fieldOf(name)
+	if !wanted && bytes.IndexByte(name, '\\') >= 0 {
+		return fieldOf(d.unquote(quoted))
 	}
-	return fieldOf(name)
+	return f, wanted
 }
 
-// end reads the end of the array and of the body.
+// end makes sure that nothing follows the array.
 func (d *decoder) end() error {
-	if _, err := d.json.ReadToken(); err != nil {
-		return err
-	}
-	_, err := d.json.ReadToken()
+	_, err := d.peek()
 	switch {
 	case err == nil:
 		return errors.New("something follows the array")
-	case err == io.EOF: //nolint:errorlint // io.EOF is never wrapped by the decoder
+	case err == io.EOF: //nolint:errorlint // io.EOF is never wrapped by readers
 		return nil
 	}
 	return err
@@ -206,10 +282,10 @@ func (d *decoder) end() error {
 
 // object returns the beginning of a body that is a JSON object, for errors that come with a good status.
 func (d *decoder) object() []byte {
-	if d.json.PeekKind() != '{' {
+	if c, err := d.peek(); err != nil || c != '{' {
 		return nil
 	}
-	value, err := d.json.ReadValue()
+	value, err := d.element()
 	if err != nil {
 		return nil
 	}

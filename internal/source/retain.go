@@ -26,19 +26,16 @@ var (
 	bom        = []byte("\xef\xbb\xbf")
 )
 
-// retain hands a body on to the JSON decoder and keeps the bytes from a mark on, so that a record can be cut out of
-// it as it arrived. Offsets are those of the decoder: from the first byte that it was given.
+// retain holds the part of a body that is being looked at: from a mark on, as it arrived.
 type retain struct {
-	src    io.Reader
-	buf    []byte
-	base   int64 // offset of buf[0]
-	limit  int   // of bytes behind the mark; maxRecord
-	served int   // how much of buf the decoder was given
-	mark   int64 // bytes before it are not needed any more
-	err    error // of src
-	begun  bool
-	lost   bool      // bytes were dropped without being hashed
-	hash   hash.Hash // of the bytes before base; nil: not wanted
+	src   io.Reader
+	buf   []byte
+	base  int64     // how much of the body was before buf[0]
+	limit int       // of bytes behind the mark; maxRecord
+	mark  int       // where in buf begins what is still needed
+	err   error     // of src
+	lost  bool      // bytes were dropped without being hashed
+	hash  hash.Hash // of the bytes before base; nil: not wanted
 }
 
 func (r *retain) reset(src io.Reader, hashed bool) {
@@ -51,37 +48,20 @@ func (r *retain) reset(src io.Reader, hashed bool) {
 	}
 }
 
-// Read implements io.Reader.
-func (r *retain) Read(p []byte) (int, error) {
-	if !r.begun {
-		r.skipBOM()
-	}
-	for r.served == len(r.buf) {
-		if r.err != nil {
-			return 0, r.err
-		}
-		r.fill()
-	}
-	n := copy(p, r.buf[r.served:])
-	r.served += n
-	return n, nil
-}
-
-// skipBOM keeps a byte order mark from the decoder, which has no use for it.
+// skipBOM goes past a byte order mark.
 func (r *retain) skipBOM() {
-	r.begun = true
 	for len(r.buf) < len(bom) && r.err == nil {
 		r.fill()
 	}
 	if bytes.HasPrefix(r.buf, bom) {
-		r.served, r.base = len(bom), -int64(len(bom))
+		r.mark = len(bom)
 	}
 }
 
-// fill reads once from the source, after making room.
+// fill reads once from the source, after making room. What was read before, from the mark on, may move.
 func (r *retain) fill() {
 	if len(r.buf) == cap(r.buf) {
-		r.drop(int(r.mark - r.base))
+		r.drop()
 		if len(r.buf) >= r.limit {
 			r.err = errTooLong
 			return
@@ -94,24 +74,19 @@ func (r *retain) fill() {
 	r.buf, r.err = r.buf[:len(r.buf)+n], err
 }
 
-// drop forgets the first n bytes of the buffer.
-func (r *retain) drop(n int) {
-	if n <= 0 {
+// drop forgets what stands before the mark.
+func (r *retain) drop() {
+	if r.mark == 0 {
 		return
 	}
 	if r.hash != nil {
-		_, _ = r.hash.Write(r.buf[:n]) // cannot fail
+		_, _ = r.hash.Write(r.buf[:r.mark]) // cannot fail
 	} else {
 		r.lost = true
 	}
-	r.buf = r.buf[:copy(r.buf, r.buf[n:])]
-	r.base += int64(n)
-	r.served -= n
-}
-
-// slice returns the bytes between two offsets that are not before the mark. They stand until the next Read.
-func (r *retain) slice(start, end int64) []byte {
-	return r.buf[start-r.base : end-r.base : end-r.base]
+	r.base += int64(r.mark)
+	r.buf = r.buf[:copy(r.buf, r.buf[r.mark:])]
+	r.mark = 0
 }
 
 // sum returns the SHA-256 of the whole body, after reading the rest of it. It is empty if the body does not arrive
