@@ -54,7 +54,7 @@ func (s *services) startAPI(ctx context.Context, o options) (string, error) {
 		Seed: o.Seed, BacklogRecords: o.Records, Backlog: 50 * time.Minute, Rate: o.Rate, RecordsPerBlob: 50,
 	})
 	if o.Faults {
-		if err := s.api.SetFaults(mischief()...); err != nil {
+		if err := s.api.SetFaults(emulator.Mix()...); err != nil {
 			return "", fmt.Errorf("set faults: %w", err)
 		}
 	}
@@ -76,7 +76,7 @@ tenants:
     base_url: %s
     authority: %s
     auth: {method: client_secret, client_id: %s, client_secret: %s}
-source: {poll_interval: 1s, timeout: 5s, sweep: {interval: 5s}}
+source: {poll_interval: 1s, timeout: 5s, overlap: 1m, sweep: {interval: 10s}, requests_per_minute: 20000}
 output: {format: %s}
 kafka: {brokers: ["%s"], topics: {partitions: 3}}
 checkpoint: {redis: {addresses: ["%s"]}}

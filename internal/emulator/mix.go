@@ -20,11 +20,11 @@ func Mix() []Fault {
 		{Kind: Gzip, Probability: 0.5},
 		{Kind: PageSize, Count: 3},
 		{Kind: EmptyPage, Probability: 0.1},
-		{Kind: Late, Probability: 0.1, Delay: 8 * time.Second},
+		{Kind: Late, Probability: 0.1, Delay: 3 * time.Second},
 		{Kind: SameMillisecond, Probability: 0.2, Count: 2},
 		{Kind: DuplicateRecord, Probability: 0.05},
 		{Kind: RepeatRecord, Probability: 0.05},
-		{Kind: ListedTwice, Probability: 0.05, Delay: 10 * time.Second},
+		{Kind: ListedTwice, Probability: 0.05, Delay: 5 * time.Second},
 		{Kind: WrongURI, Probability: 0.05},
 		{Kind: TokenLifetime, Delay: 20 * time.Second},
 	}

@@ -10,25 +10,6 @@ import (
 	"o365-kafka-connector/internal/testbed"
 )
 
-// mischief is what the API does wrong while the connector and its services fail.
-func mischief() []emulator.Fault {
-	return []emulator.Fault{
-		{Kind: emulator.PageSize, Count: 5},
-		{Kind: emulator.TokenLifetime, Delay: 20 * time.Second},
-		{Kind: emulator.Throttle, Probability: 0.01, Burst: 3},
-		{Kind: emulator.Throttle, Probability: 0.01, Burst: 3, Status: 429, RetryAfter: time.Second},
-		{Kind: emulator.ServerError, Probability: 0.02, Burst: 3},
-		{Kind: emulator.ServerError, Probability: 0.01, Status: 503},
-		{Kind: emulator.Cut, Probability: 0.03},
-		{Kind: emulator.SlowBody, Probability: 0.01, Bytes: 32 << 10},
-		{Kind: emulator.Late, Probability: 0.1, Delay: 3 * time.Second},
-		{Kind: emulator.SameMillisecond, Count: 3},
-		{Kind: emulator.DuplicateRecord, Probability: 0.1},
-		{Kind: emulator.RepeatRecord, Probability: 0.1},
-		{Kind: emulator.ListedTwice, Probability: 0.1, Delay: 5 * time.Second},
-	}
-}
-
 const quick = `
 source: {poll_interval: 1s, timeout: 5s, sweep: {interval: 5s}, requests_per_minute: 60000}
 shutdown: {grace: 10s}
@@ -49,7 +30,7 @@ func TestKillsLoseNothing(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, parts{
 		emulator: emulator.Config{
-			Seed: 7, BacklogRecords: 10000, Backlog: 50 * time.Minute, Rate: 100, RecordsPerBlob: blobRecords, Faults: mischief(),
+			Seed: 7, BacklogRecords: 10000, Backlog: 50 * time.Minute, Rate: 100, RecordsPerBlob: blobRecords, Faults: emulator.Mix(),
 		},
 		kafka: testbed.Kafka(t).Addresses(), redis: testbed.Redis(t).Addr,
 		settings: quick,
@@ -100,7 +81,7 @@ func TestOutagesLoseNothing(t *testing.T) {
 	kafka, redis := testbed.OwnKafka(t), testbed.OwnRedis(t)
 	s := newStage(t, parts{
 		emulator: emulator.Config{
-			Seed: 8, BacklogRecords: 10000, Backlog: 50 * time.Minute, Rate: 100, RecordsPerBlob: blobRecords, Faults: mischief(),
+			Seed: 8, BacklogRecords: 10000, Backlog: 50 * time.Minute, Rate: 100, RecordsPerBlob: blobRecords, Faults: emulator.Mix(),
 		},
 		kafka: kafka.Addresses(), redis: redis.Addr, settings: quick,
 	})
