@@ -82,8 +82,14 @@ func (w *run) list(ctx context.Context, window audit.Window, out chan<- audit.Bl
 		return err
 	}
 	wide := audit.Window{Start: window.Start.Add(-edge), End: window.End}
+	failed := false
 	for b, err := range w.Source.List(ctx, w.Stream, wide) {
 		if err == nil {
+			if failed { // the page came in the end: the next outage starts with short pauses again
+				failed = false
+				w.hold.clear()
+				w.report.OK(PartList)
+			}
 			if b.Created.Before(window.Start) {
 				continue
 			}
@@ -97,6 +103,7 @@ func (w *run) list(ctx context.Context, window audit.Window, out chan<- audit.Bl
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		failed = true
 		if err := w.afterListFault(ctx, audit.AsFault(err, audit.CauseTransport)); err != nil {
 			return err
 		}

@@ -29,7 +29,7 @@ type hold struct {
 }
 
 func newHold() *hold {
-	return &hold{delay: newBackOff(time.Second, time.Minute)}
+	return &hold{delay: newBackOff(500*time.Millisecond, time.Minute)}
 }
 
 // newBackOff never gives up.
