@@ -19,8 +19,8 @@ type publisher struct {
 
 	topics  map[string]*openTopic
 	size    int // bytes encoded and not yet sent
+	ahead   int // bytes that are still to go to the partition that is being encoded, about
 	headers txn.Headers
-	shared  []txn.Headers // of the commit's batches
 	reader  audit.Reader
 
 	commit  audit.Commit
@@ -159,7 +159,8 @@ func (p *publisher) add(ctx context.Context, topic string, r txn.Record, from or
 
 // alone begins a batch with a record.
 func (p *publisher) alone(topic string, partition int, r txn.Record, from origin) *part {
-	in := &part{Batch: txn.NewBatch(txn.Partition{Topic: topic, Number: int32(partition)}, p.sink.options.Now())}
+	to := txn.Partition{Topic: topic, Number: int32(partition)}
+	in := &part{Batch: txn.NewSizedBatch(to, p.sink.options.Now(), min(p.ahead, maxBatch))}
 	in.Append(r)
 	in.origins = append(in.origins, from)
 	return in
