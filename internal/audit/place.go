@@ -8,6 +8,9 @@ import (
 // Place is where an event stands in a batch that is in memory as a whole.
 type Place struct{ chunk, start, end int32 }
 
+// Size returns the bytes that the event takes in its batch.
+func (p Place) Size() int { return int(p.end - p.start) }
+
 // Reader reads single events of batches that are in memory. One goroutine at a time may use it.
 type Reader struct{ parser frameParser }
 

@@ -39,16 +39,35 @@ func (p *publisher) queued(ctx context.Context) error {
 	}
 	for _, t := range p.topics {
 		for _, queue := range t.queues {
-			for _, at := range queue {
-				e, err := p.reader.At(p.commit.Batches[at.batch], at.Place)
-				if err != nil {
-					return fmt.Errorf("read prepared event: %w", err)
-				}
-				if err := p.event(ctx, e, at.batch, shared[at.batch]); err != nil {
-					return err
-				}
+			if err := p.queue(ctx, queue, shared); err != nil {
+				return err
 			}
 		}
 	}
 	return nil
+}
+
+// queue encodes the events of one partition.
+func (p *publisher) queue(ctx context.Context, queue []place, shared []*txn.Headers) error {
+	defer func() { p.ahead = 0 }()
+	for _, at := range queue {
+		p.ahead += at.size(shared)
+	}
+	for _, at := range queue {
+		e, err := p.reader.At(p.commit.Batches[at.batch], at.Place)
+		if err != nil {
+			return fmt.Errorf("read prepared event: %w", err)
+		}
+		if err := p.event(ctx, e, at.batch, shared[at.batch]); err != nil {
+			return err
+		}
+		p.ahead -= at.size(shared)
+	}
+	return nil
+}
+
+// size is about what the event takes in a batch of Kafka's.
+func (at place) size(shared []*txn.Headers) int {
+	const framing = 16
+	return at.Place.Size() + shared[at.batch].Size() + framing
 }

@@ -37,6 +37,9 @@ func (h *Headers) Add(name string, value []byte) {
 	h.bytes = appendBytes(h.bytes, value)
 }
 
+// Size returns the bytes that the headers take.
+func (h *Headers) Size() int { return len(h.bytes) }
+
 // Set makes the headers a copy of others.
 func (h *Headers) Set(other *Headers) {
 	h.count, h.bytes = other.count, append(h.bytes[:0], other.bytes...)
@@ -78,14 +81,33 @@ type Batch struct {
 	doubt    bool // an attempt within this session may have written it
 }
 
-// reusable is the largest buffer that goes back to the pool.
-const reusable = 2 << 20
+// Buffers of batches are kept for others of about the same size: 1 MiB at most, each class half of the one before.
+const (
+	largest = 1 << 20
+	classes = 6
+)
 
-var batchPool = sync.Pool{New: func() any { return new(Batch) }}
+var batchPools [classes]sync.Pool
+
+// class returns the smallest class whose buffers hold so many bytes, and the bytes that they hold.
+func class(size int) (class, room int) {
+	class, room = 0, largest
+	for class < classes-1 && size <= room/2 {
+		class, room = class+1, room/2
+	}
+	return class, max(room, size)
+}
 
 // NewBatch returns an empty batch whose records carry the time now.
-func NewBatch(p Partition, now time.Time) *Batch {
-	b := batchPool.Get().(*Batch)
+func NewBatch(p Partition, now time.Time) *Batch { return NewSizedBatch(p, now, 0) }
+
+// NewSizedBatch is NewBatch with room for so many bytes; the batch grows beyond if need be.
+func NewSizedBatch(p Partition, now time.Time, size int) *Batch {
+	class, room := class(size + headSize)
+	b, ok := batchPools[class].Get().(*Batch)
+	if !ok {
+		b = &Batch{raw: make([]byte, 0, room)}
+	}
 	b.Partition = p
 	b.raw = append(b.raw[:0], make([]byte, headSize)...)
 	b.starts = b.starts[:0]
@@ -98,10 +120,16 @@ func NewBatch(p Partition, now time.Time) *Batch {
 
 // Release gives the batch's memory back. The batch must not be used afterwards.
 func (b *Batch) Release() {
-	if b.lent || cap(b.raw) > reusable || cap(b.packed) > reusable {
+	if b.lent || cap(b.raw) > 2*largest || cap(b.packed) > 2*largest {
 		return
 	}
-	batchPool.Put(b)
+	class, room := class(cap(b.raw))
+	if room > cap(b.raw) {
+		class++ // it holds less than its class promises
+	}
+	if class < classes {
+		batchPools[class].Put(b)
+	}
 }
 
 // Len returns the number of records.
