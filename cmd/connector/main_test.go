@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,9 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"o365-kafka-connector/config"
 	"o365-kafka-connector/internal/emulator"
-	"o365-kafka-connector/internal/unit"
 )
 
 func TestWrongUsage(t *testing.T) {
@@ -157,22 +154,4 @@ func TestGraceBoundsTheEnd(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 	})
-}
-
-func TestMemoryLimitFollowsTheBuffer(t *testing.T) {
-	before := debug.SetMemoryLimit(-1)
-	defer debug.SetMemoryLimit(before)
-	c := &config.Config{}
-	c.Source.Buffer = 32 * unit.MiB
-
-	t.Setenv("GOMEMLIMIT", "1GiB")
-	limitMemory(c)
-	if got := debug.SetMemoryLimit(-1); got != before {
-		t.Errorf("limit = %d although GOMEMLIMIT is set", got)
-	}
-	t.Setenv("GOMEMLIMIT", "")
-	limitMemory(c)
-	if got := debug.SetMemoryLimit(-1); got != 96<<20 {
-		t.Errorf("limit = %d, want 96 MiB", got)
-	}
 }

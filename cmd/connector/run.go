@@ -4,14 +4,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
-	"runtime/debug"
 	"time"
 
 	"o365-kafka-connector/config"
 	"o365-kafka-connector/internal/daemon"
 	"o365-kafka-connector/internal/telemetry"
-	"o365-kafka-connector/internal/unit"
 )
 
 type runCommand struct{}
@@ -25,7 +22,7 @@ func (runCommand) Run(ctx context.Context, env *environment, c *cli) error {
 	if err := checkParts(ctx, cfg); err != nil {
 		return err
 	}
-	limitMemory(cfg)
+	daemon.LimitMemory(cfg)
 	metrics := telemetry.NewMetrics()
 	log := telemetry.NewLogger(env.stderr, cfg.Log, metrics.Log)
 	d, err := daemon.New(cfg, daemon.Options{Log: log, Metrics: metrics, Version: currentVersion()})
@@ -57,16 +54,5 @@ func within(ctx context.Context, grace time.Duration, work func(context.Context)
 		return err
 	case <-time.After(grace):
 		return fmt.Errorf("drain within shutdown.grace: %s was not enough; what was in hand is read again at the next start", grace)
-	}
-}
-
-// besideBuffer is what the process needs besides the events that are ready to publish.
-const besideBuffer = 64 * unit.MiB
-
-// limitMemory makes the garbage collector work harder before the process outgrows its settings. Who sets GOMEMLIMIT
-// knows better.
-func limitMemory(cfg *config.Config) {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(int64(cfg.Source.Buffer + besideBuffer))
 	}
 }

@@ -55,15 +55,21 @@ func (c *streams) Collect(ch chan<- prometheus.Metric) {
 		}{
 			{c.lastList, timestamp(s.LastList)},
 			{c.lastRecord, timestamp(s.LastRecord)},
-			{c.hoursToLoss, s.HoursToLoss},
 			{c.backlog, float64(s.BacklogBlobs)},
 			{c.pending, float64(s.PendingBlobs)},
 		} {
-			ch <- prometheus.MustNewConstMetric(g.desc, prometheus.GaugeValue, g.value, s.TenantName, string(s.ContentType))
+			ch <- gaugeOf(g.desc, g.value, s)
+		}
+		if !s.Watermark.IsZero() { // before the stream was taken nobody knows
+			ch <- gaugeOf(c.hoursToLoss, s.HoursToLoss, s)
 		}
 	}
 	ch <- prometheus.MustNewConstMetric(c.owned, prometheus.GaugeValue, float64(owned))
 	ch <- prometheus.MustNewConstMetric(c.unowned, prometheus.GaugeValue, float64(unowned))
+}
+
+func gaugeOf(d *prometheus.Desc, value float64, s audit.StreamStatus) prometheus.Metric {
+	return prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, s.TenantName, string(s.ContentType))
 }
 
 func timestamp(t time.Time) float64 {
