@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
@@ -43,7 +44,7 @@ func TestOperationsNameEveryMetric(t *testing.T) {
 	metrics := telemetry.NewMetrics()
 	metrics.Prepare(stream)
 	metrics.ObserveStreams(func() []audit.StreamStatus {
-		return []audit.StreamStatus{{TenantName: "contoso", ContentType: stream.ContentType}}
+		return []audit.StreamStatus{{TenantName: "contoso", ContentType: stream.ContentType, Watermark: time.Now()}}
 	})
 	server := telemetry.NewServer(telemetry.ServerOptions{Metrics: metrics, Health: &telemetry.Health{}, Log: slog.New(slog.DiscardHandler)})
 	answer := httptest.NewRecorder()
