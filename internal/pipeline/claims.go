@@ -145,6 +145,13 @@ func (c *claims) counts() (flying, pending int, changed <-chan struct{}) {
 	return len(c.flying), len(c.pending), c.freed
 }
 
+// all returns the pending blobs.
+func (c *claims) all() []audit.Pending {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Collect(maps.Values(c.pending))
+}
+
 // addPending adds the content ids of the pending blobs to a set.
 func (c *claims) addPending(ids map[string]bool) {
 	c.mu.Lock()

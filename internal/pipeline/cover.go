@@ -24,7 +24,7 @@ var (
 )
 
 // cover lists a window and has every blob of it worked on that nobody has worked on yet. Where a listing is too slow,
-// it goes on with half of the window. After each part whose blobs all have a result it calls done with its end.
+// it goes on in parts of half the length. After each part whose blobs all have a result it calls done with its end.
 func (w *run) cover(ctx context.Context, window audit.Window, done func(time.Time) error) error {
 	part := window
 	for !part.Empty() {
@@ -33,7 +33,7 @@ func (w *run) cover(ctx context.Context, window audit.Window, done func(time.Tim
 			if err := done(part.End); err != nil {
 				return err
 			}
-			part = audit.Window{Start: part.End, End: window.End}
+			part = audit.Window{Start: part.End, End: earliest(part.End.Add(part.Duration()), window.End)}
 			continue
 		}
 		f, ok := errors.AsType[*audit.Fault](err)
@@ -56,14 +56,7 @@ func (w *run) cover(ctx context.Context, window audit.Window, done func(time.Tim
 // part covers one listing: nil means that each of its blobs is done, pending or dead-lettered.
 func (w *run) part(ctx context.Context, window audit.Window) error {
 	t := &tally{}
-	blobs := make(chan audit.Blob, page)
-	group, gctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		defer close(blobs)
-		return w.list(gctx, window, blobs)
-	})
-	group.Go(func() error { return w.offer(gctx, blobs, t) })
-	if err := group.Wait(); err != nil {
+	if err := w.listAndOffer(ctx, window, t); err != nil {
 		return err
 	}
 	if !t.wait(ctx) {
@@ -73,6 +66,25 @@ func (w *run) part(ctx context.Context, window audit.Window) error {
 		return errGivenUp
 	}
 	return nil
+}
+
+// listAndOffer lists and offers at the same time. A listing that breaks off does not break off the offer: other
+// planners may wait for blobs that were claimed here.
+func (w *run) listAndOffer(ctx context.Context, window audit.Window, t *tally) error {
+	blobs := make(chan audit.Blob, page)
+	lctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var listing errgroup.Group
+	listing.Go(func() error {
+		defer close(blobs)
+		return w.list(lctx, window, blobs)
+	})
+	err := w.offer(ctx, blobs, t)
+	stop()
+	if listed := listing.Wait(); err == nil {
+		err = listed
+	}
+	return err
 }
 
 // list pulls a listing. After a fault it waits and asks for the same page again, unless the window has to be listed
@@ -89,6 +101,9 @@ func (w *run) list(ctx context.Context, window audit.Window, out chan<- audit.Bl
 				failed = false
 				w.hold.clear()
 				w.report.OK(PartList)
+			}
+			if b.Created.IsZero() {
+				b.Created = window.Start // unreadable: better taken than lost
 			}
 			if b.Created.Before(window.Start) {
 				continue

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,6 +26,7 @@ type fakeBlob struct {
 	visible time.Time // when listings start to show it; zero: at once
 	records []string
 	partial bool // shows its first record only to a listing that starts at its contentCreated
+	undated bool // its contentCreated cannot be read
 }
 
 // world is a service, a sink and a checkpoint store in memory, with a switch for every fault.
@@ -37,13 +39,17 @@ type world struct {
 	lists     []audit.Window
 	fetches   map[string]int
 	opened    int
-	starts    int
+	starts    []time.Time
 	enabled   bool
+	answered  bool          // by the service
+	skew      time.Duration // of the local clock, which counts until the service has answered
 
-	onList  func(w audit.Window) error
-	onFetch func(b audit.Blob) error
-	onStore func(call string) error
-	onSend  func() error
+	onSubscribed func()
+	onList       func(w audit.Window) error // before the first blob
+	onListed     func(w audit.Window) error // after the last
+	onFetch      func(b audit.Blob) error
+	onStore      func(call string) error
+	onSend       func() error
 
 	epoch  int64
 	exists bool
@@ -75,12 +81,29 @@ func call[T any](w *world, f func(T) error, arg T) error {
 
 // The service.
 
-func (w *world) Now() time.Time { return time.Now() }
+func (w *world) Now() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.answered {
+		return time.Now()
+	}
+	return time.Now().Add(w.skew)
+}
 
-func (w *world) Subscribed(context.Context, audit.Stream) (bool, error) { return w.enabled, nil }
+func (w *world) Subscribed(context.Context, audit.Stream) (bool, error) {
+	if w.onSubscribed != nil {
+		w.onSubscribed()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.answered = true
+	return w.enabled, nil
+}
 
 func (w *world) Subscribe(context.Context, audit.Stream) error {
-	w.starts++
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.starts = append(w.starts, time.Now())
 	return nil
 }
 
@@ -102,6 +125,9 @@ func (w *world) List(_ context.Context, _ audit.Stream, win audit.Window) iter.S
 		for _, b := range w.blobs {
 			if win.Contains(b.Created) && !b.visible.After(time.Now()) && !b.Created.After(time.Now()) {
 				w.partly[b.ID] = b.partial && b.Created.Equal(win.Start)
+				if b.undated {
+					b.Created = time.Time{}
+				}
 				out = append(out, b.Blob)
 			}
 		}
@@ -110,6 +136,9 @@ func (w *world) List(_ context.Context, _ audit.Stream, win audit.Window) iter.S
 			if !yield(b, nil) {
 				return
 			}
+		}
+		if err := call(w, w.onListed, win); err != nil {
+			yield(audit.Blob{}, err)
 		}
 	}
 }
@@ -291,7 +320,8 @@ func (h *fakeHandle) Advance(_ context.Context, p audit.Progress) error {
 
 func (h *fakeHandle) Release(context.Context) error { return nil }
 
-type noMeter struct{}
+// noMeter counts only what a test asks for.
+type noMeter struct{ fenced *atomic.Int32 }
 
 func (noMeter) Blob(audit.Stream, string)                            {}
 func (noMeter) Records(audit.Stream, string, int)                    {}
@@ -299,7 +329,12 @@ func (noMeter) DeadLetter(audit.Stream, audit.Cause)                 {}
 func (noMeter) Gap(audit.Stream, audit.Cause)                        {}
 func (noMeter) Published(audit.Stream, time.Duration, time.Duration) {}
 func (noMeter) CheckpointError(audit.Stream)                         {}
-func (noMeter) Fenced(audit.Stream)                                  {}
+
+func (m noMeter) Fenced(audit.Stream) {
+	if m.fenced != nil {
+		m.fenced.Add(1)
+	}
+}
 
 func (w *world) runner() *Runner {
 	log := slog.New(slog.DiscardHandler)

@@ -2,7 +2,7 @@ package pipeline
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -53,6 +53,19 @@ func (l *ledger) apply(ctx context.Context, e audit.Entry, position int64) error
 	return err
 }
 
+// remember stores blobs that were pending when the checkpoint was lost: no listing would find them again.
+func (l *ledger) remember(ctx context.Context, c *audit.Checkpoint, pending []audit.Pending) error {
+	if len(pending) == 0 {
+		return nil
+	}
+	e := audit.Entry{N: c.N + 1, Epoch: c.Epoch, Time: time.Now().UTC(), Pending: pending}
+	if err := l.apply(ctx, e, c.Position); err != nil {
+		return fmt.Errorf("store pending blobs: %w", err)
+	}
+	c.N, c.Pending = e.N, pending
+	return nil
+}
+
 // advance changes the progress and stores it.
 func (l *ledger) advance(ctx context.Context, change func(*audit.Progress)) error {
 	l.mu.Lock()
@@ -90,7 +103,7 @@ func insist(ctx context.Context, m Meter, r *Report, call func() error) error {
 		case err == nil:
 			r.OK(PartCheckpoint)
 			return nil
-		case ctx.Err() != nil, errors.Is(err, audit.ErrFenced), errors.Is(err, audit.ErrLost):
+		case ctx.Err() != nil, isFinal(err):
 			return err
 		}
 		m.CheckpointError(r.stream)

@@ -286,8 +286,8 @@ func TestSubscriptionIsStartedOnceIn15Minutes(t *testing.T) {
 		for range 29 {
 			w.runFor(t, time.Minute)
 		}
-		if w.starts != 2 {
-			t.Errorf("started %d times in 29 minutes, want 2", w.starts)
+		if n := len(w.starts); n != 2 {
+			t.Errorf("started %d times in 29 minutes, want 2", n)
 		}
 		w.enabled = true
 		w.add("a", time.Now(), "a")

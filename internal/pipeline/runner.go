@@ -47,21 +47,22 @@ type Runner struct {
 	Log         *slog.Logger
 }
 
-// Supervise runs a stream until the context ends, starting it again whenever its run ends: at once after it was
-// fenced or its checkpoint was lost, else after a pause of 1 s to 1 min.
+// Supervise runs a stream until the context ends, starting it again whenever its run ends, after a pause of 1 s to
+// 1 min.
 func (r *Runner) Supervise(ctx context.Context, s Settings) {
 	delay := newBackOff(time.Second, time.Minute)
-	var known audit.Progress // what the last run knew, in case its checkpoint is lost
+	var known audit.Checkpoint // what the last run knew, in case its checkpoint is lost
 	for ctx.Err() == nil {
 		began := time.Now()
-		progress, err := r.Run(ctx, s, known)
-		if !progress.Watermark.IsZero() {
-			known = progress
-		}
+		var err error
+		known, err = r.Run(ctx, s, known)
+		report := r.Board.Report(s.Stream)
 		if ctx.Err() != nil {
+			if err != nil {
+				report.log.Warn("stream did not end well", "error", err)
+			}
 			return
 		}
-		report := r.Board.Report(s.Stream)
 		switch {
 		case errors.Is(err, audit.ErrFenced):
 			r.Meter.Fenced(s.Stream)
@@ -104,8 +105,9 @@ type job struct {
 }
 
 // Run takes the stream and works on it until the context ends, which is not an error, or something happens that a
-// new take has to mend. Known is what an earlier run of this process knew. It returns what this one knew.
-func (r *Runner) Run(ctx context.Context, s Settings, known audit.Progress) (audit.Progress, error) {
+// new take has to mend. Known is what an earlier run of this process knew, progress and pending blobs. It returns what
+// this one knew.
+func (r *Runner) Run(ctx context.Context, s Settings, known audit.Checkpoint) (audit.Checkpoint, error) {
 	report := r.Board.Report(s.Stream)
 	r.Budget.Join(s.Stream)
 	handle, c, err := r.take(ctx, s, known)
@@ -134,7 +136,7 @@ func (r *Runner) Run(ctx context.Context, s Settings, known audit.Progress) (aud
 		err = errors.Join(err, fmt.Errorf("close publisher: %w", cerr))
 	}
 	err = errors.Join(err, w.giveUp(ctx, handle, err))
-	return w.ledger.at(), ended(ctx, err)
+	return audit.Checkpoint{Progress: w.ledger.at(), Pending: w.claims.all()}, ended(ctx, err)
 }
 
 // ended turns the error of a run that was told to end into none.
@@ -147,7 +149,7 @@ func ended(ctx context.Context, err error) error {
 
 // giveUp releases the handle, unless somebody else has the stream already.
 func (w *run) giveUp(ctx context.Context, h Handle, err error) error {
-	if errors.Is(err, audit.ErrFenced) || errors.Is(err, audit.ErrLost) {
+	if isFinal(err) {
 		return nil
 	}
 	rctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
@@ -161,11 +163,11 @@ func (w *run) giveUp(ctx context.Context, h Handle, err error) error {
 // loop runs planners, workers and the publisher. When ctx ends, planners stop at once; the blobs in hand have the
 // drain time. When one of them fails, everything ends at once.
 func (w *run) loop(ctx context.Context) error {
-	hard, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
+	hard, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
 	stop := context.AfterFunc(ctx, func() {
 		if pause(hard, w.Drain) == nil {
-			cancel()
+			cancel(nil)
 		}
 	})
 	defer stop()
@@ -173,8 +175,8 @@ func (w *run) loop(ctx context.Context) error {
 	defer halt()
 
 	part := func(err error) error {
-		if err != nil && ctx.Err() == nil {
-			cancel()
+		if err != nil && (ctx.Err() == nil || isFinal(err)) {
+			cancel(err) // the first one tells why the run ends
 			halt()
 		}
 		return err
@@ -197,8 +199,14 @@ func (w *run) loop(ctx context.Context) error {
 	if fatal != nil && !errors.Is(fatal, context.Canceled) {
 		return fatal
 	}
+	if cause := context.Cause(hard); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
 	return err
 }
+
+// isFinal reports whether an answer of the checkpoint ends the run.
+func isFinal(err error) bool { return errors.Is(err, audit.ErrFenced) || errors.Is(err, audit.ErrLost) }
 
 // idle waits for the end: the stream is meant to do nothing.
 func (w *run) idle(ctx context.Context, wish audit.Desired) error {

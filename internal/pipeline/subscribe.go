@@ -35,7 +35,7 @@ func (w *run) subscribe(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if errors.Is(err, audit.ErrFenced) || errors.Is(err, audit.ErrLost) {
+		if isFinal(err) {
 			return fmt.Errorf("store subscription start: %w", err)
 		}
 		if err != nil {
@@ -55,23 +55,28 @@ func (w *run) startSubscription(ctx context.Context) error {
 			Hint: "start it at Microsoft, or set auto_subscribe: true",
 		}
 	}
-	now := w.Source.Now()
-	if since := now.Sub(w.ledger.at().SubscribeTried); since < startAgain {
+	now := w.Source.Now().UTC()
+	var since time.Duration
+	err := w.ledger.advance(ctx, func(p *audit.Progress) { // looks and notes in one step: several planners may be here
+		if since = now.Sub(p.SubscribeTried); since >= startAgain {
+			p.SubscribeTried = now
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if since < startAgain {
 		return &audit.Fault{
 			Cause: audit.CauseStartThrottled, Scope: audit.OfStream, RetryAfter: min(startAgain-since, recheck),
 			Err:  fmt.Errorf("subscription is off; it was started %s ago", since.Round(time.Second)),
 			Hint: "nothing to do: Microsoft allows one start in 15 minutes",
 		}
 	}
-	err := w.ledger.advance(ctx, func(p *audit.Progress) { p.SubscribeTried = now.UTC() })
-	if err != nil {
-		return err
-	}
 	if err := w.Source.Subscribe(ctx, w.Stream); err != nil {
 		return fmt.Errorf("start subscription: %w", err)
 	}
 	w.report.log.Info("subscription started", "hint", "the first content may take up to 12 hours")
 	return w.send(ctx, outcome{status: &audit.StatusMessage{
-		Stream: w.Stream, Kind: "started", Time: now.UTC(), Message: "subscription started at Microsoft",
+		Stream: w.Stream, Kind: "started", Time: now, Message: "subscription started at Microsoft",
 	}})
 }

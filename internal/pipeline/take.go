@@ -9,9 +9,12 @@ import (
 	"o365-kafka-connector/internal/audit"
 )
 
+// asking bounds the wait for the service's clock.
+const asking = 20 * time.Second
+
 // take acquires the stream and loads its checkpoint. A stream that has none starts at first fetch, or where an earlier
 // run of this process was when the checkpoint was lost.
-func (r *Runner) take(ctx context.Context, s Settings, known audit.Progress) (Handle, audit.Checkpoint, error) {
+func (r *Runner) take(ctx context.Context, s Settings, known audit.Checkpoint) (Handle, audit.Checkpoint, error) {
 	report := r.Board.Report(s.Stream)
 	var handle Handle
 	var c audit.Checkpoint
@@ -39,14 +42,18 @@ func (r *Runner) take(ctx context.Context, s Settings, known audit.Progress) (Ha
 	return handle, c, err
 }
 
-func (r *Runner) reset(ctx context.Context, h Handle, s Settings, known audit.Progress) (audit.Checkpoint, error) {
+func (r *Runner) reset(ctx context.Context, h Handle, s Settings, known audit.Checkpoint) (audit.Checkpoint, error) {
 	report := r.Board.Report(s.Stream)
+	// Any answer sets the source's clock: this machine's, if wrong, must not decide where the stream starts.
+	asked, cancel := context.WithTimeout(ctx, asking)
+	_, _ = s.Source.Subscribed(asked, s.Stream) // a failure shows again in the run
+	cancel()
 	start := firstStart(s.Source.Now(), s.FirstFetch)
-	lost := !known.Watermark.IsZero()
+	lost := !known.Progress.Watermark.IsZero()
 	if lost {
-		start = earliest(start, known.Watermark.Add(-s.Overlap))
+		start = earliest(start, known.Progress.Watermark.Add(-s.Overlap))
 	}
-	progress := audit.Progress{Watermark: start, SubscribeTried: known.SubscribeTried}
+	progress := audit.Progress{Watermark: start, SubscribeTried: known.Progress.SubscribeTried}
 	fresh := audit.Checkpoint{FirstStart: start, Progress: progress}
 	err := insist(ctx, r.Meter, report, func() error { return h.Reset(ctx, fresh) })
 	if err != nil {
@@ -54,11 +61,18 @@ func (r *Runner) reset(ctx context.Context, h Handle, s Settings, known audit.Pr
 	}
 	var c audit.Checkpoint
 	err = insist(ctx, r.Meter, report, func() (err error) {
-		c, _, err = h.Load(ctx)
+		var ok bool
+		if c, ok, err = h.Load(ctx); err == nil && !ok {
+			err = audit.ErrLost
+		}
 		return err
 	})
 	if err != nil {
 		return fresh, fmt.Errorf("load checkpoint: %w", err)
+	}
+	l := &ledger{handle: h, report: report, meter: r.Meter, n: c.N}
+	if err := l.remember(ctx, &c, known.Pending); err != nil {
+		return fresh, err
 	}
 	if lost {
 		report.log.Warn("checkpoint was lost; blobs published before may be published again", "from", start)

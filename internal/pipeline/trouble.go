@@ -29,16 +29,16 @@ const (
 )
 
 type trouble struct {
-	cause  audit.Cause
+	cause  audit.Cause // the latest
 	since  time.Time
 	count  int
-	logged time.Time // zero: not yet
+	logged map[audit.Cause]time.Time // when each cause was last logged
 }
 
 // due reports whether the trouble has to be logged now.
 func (t *trouble) due(now time.Time) bool {
-	if !t.logged.IsZero() {
-		return now.Sub(t.logged) >= reminder
+	if logged, ok := t.logged[t.cause]; ok {
+		return now.Sub(logged) >= reminder
 	}
 	switch t.cause {
 	case audit.CauseTransport, audit.CauseTimeout, audit.CauseServer, audit.CauseThrottled, audit.CausePage:
@@ -56,15 +56,16 @@ func (r *Report) Fault(p Part, f *audit.Fault) {
 	now := time.Now().UTC()
 	r.lastError = &audit.LastError{Time: now, Message: f.Error(), Hint: f.Hint}
 	t := r.troubles[p]
-	if t == nil || t.cause != f.Cause {
-		t = &trouble{cause: f.Cause, since: now}
+	if t == nil {
+		t = &trouble{since: now, logged: map[audit.Cause]time.Time{}}
 		r.troubles[p] = t
 	}
+	t.cause = f.Cause
 	t.count++
 	if !t.due(now) {
 		return
 	}
-	t.logged = now
+	t.logged[f.Cause] = now
 	r.log.Warn("stream is in trouble", "part", string(p), "cause", string(f.Cause), "error", f.Error(), "hint", f.Hint,
 		"failures", t.count, "since", t.since)
 }
@@ -78,7 +79,7 @@ func (r *Report) OK(p Part) {
 		return
 	}
 	delete(r.troubles, p)
-	if t.logged.IsZero() {
+	if len(t.logged) == 0 {
 		return
 	}
 	r.log.Info("stream recovered", "part", string(p), "cause", string(t.cause), "failures", t.count, "since", t.since)

@@ -19,17 +19,23 @@ const minSpan = time.Minute
 // maxOverlap keeps a window going forward.
 const maxOverlap = 23 * time.Hour
 
+// starting is how long a new stream may take to its first listing without losing anything that it was meant to read.
+const starting = 5 * time.Minute
+
 // nextWindow plans the window after the watermark: from overlap behind it up to now, at most a day. What of it lies
 // further back than the API answers is returned as the gap, which is empty in the normal case.
 func nextWindow(now time.Time, c audit.Checkpoint, overlap time.Duration) (w, gap audit.Window) {
 	now = now.UTC().Truncate(time.Second)
 	oldest := now.Add(-audit.MaxAge)
 	mark := c.Progress.Watermark.UTC().Truncate(time.Second)
+	first := c.FirstStart.UTC().Truncate(time.Second)
 	if mark.Before(oldest) {
-		gap = audit.Window{Start: mark, End: oldest}
+		if begun := !mark.Equal(first); begun || oldest.Sub(mark) > starting {
+			gap = audit.Window{Start: mark, End: oldest}
+		}
 		mark = oldest
 	}
-	w.Start = latest(mark.Add(-min(overlap, maxOverlap)), oldest, c.FirstStart.UTC().Truncate(time.Second))
+	w.Start = latest(mark.Add(-min(overlap, maxOverlap)), oldest, first)
 	w.End = w.Start.Add(span)
 	if w.End.After(now) {
 		w.End = now
