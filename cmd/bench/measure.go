@@ -45,8 +45,9 @@ func (m measure) rssMB() float64 { return float64(m.PeakRSS) / 1e6 }
 type bench struct {
 	*services
 
-	options options
-	say     func(format string, args ...any)
+	options   options
+	connector string // the program; empty: embedded
+	say       func(format string, args ...any)
 }
 
 // measure runs a cell once, and makes sure that everything arrived, and nothing twice.
@@ -61,7 +62,7 @@ func (b *bench) measure(ctx context.Context, c cell) (m measure, err error) {
 		// A run that stands still must not hold up the rest.
 		rctx, cancel := context.WithTimeout(ctx, time.Minute+time.Duration(e.records)*time.Millisecond/4)
 		defer cancel()
-		p, err := start(rctx, c.role, t)
+		p, err := b.start(rctx, c.role, t)
 		if err != nil {
 			return err
 		}
@@ -81,6 +82,14 @@ func (b *bench) measure(ctx context.Context, c cell) (m measure, err error) {
 		return m, fmt.Errorf("%s: %w", c.name(), err)
 	}
 	return m, nil
+}
+
+// start starts what is measured: the released connector as the pipeline, unless that is to be profiled.
+func (b *bench) start(ctx context.Context, role string, t task) (*process, error) {
+	if role == rolePipeline && b.connector != "" {
+		return startConnector(ctx, b.connector, t)
+	}
+	return start(ctx, role, t)
 }
 
 func (b *bench) task(c cell, e *offering, topic string) task {
@@ -103,7 +112,7 @@ func (b *bench) task(c cell, e *offering, topic string) task {
 
 // awaitAll waits until the topic holds all records and then ends the pipeline.
 func (b *bench) awaitAll(ctx context.Context, p *process, m *measure, topic string) error {
-	tick := time.NewTicker(50 * time.Millisecond)
+	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for written := 0; written < m.records; {
 		select {

@@ -18,13 +18,25 @@ func run(ctx context.Context, o options) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, o.Limit)
 	defer cancel()
 	say := func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+	dir, err := os.MkdirTemp("", "o365-bench-")
+	if err != nil {
+		return fmt.Errorf("make directory: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	connector := ""
+	if !o.Embedded && o.CPUProfile == "" && o.MemProfile == "" {
+		say("building the connector")
+		if connector, err = buildConnector(ctx, dir); err != nil {
+			return err
+		}
+	}
 	say("starting Kafka and Redis")
 	s, err := startServices(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	b := &bench{services: s, options: o, say: say}
+	b := &bench{services: s, options: o, connector: connector, say: say}
 	cells := o.cells()
 	if o.Warm {
 		if err := b.warm(ctx, cells); err != nil {
@@ -56,7 +68,7 @@ func (b *bench) warm(ctx context.Context, cells []cell) error {
 		}
 		c := cells[i]
 		c.role = rolePipeline
-		c.backlog.Records = min(c.backlog.Records, 300_000)
+		c.backlog.Records = min(c.backlog.Records, 1_000_000)
 		c.backlog.Big = false
 		if _, err := b.measure(ctx, c); err != nil {
 			return fmt.Errorf("warm up: %w", err)

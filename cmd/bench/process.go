@@ -25,6 +25,9 @@ type process struct {
 	stderr  bytes.Buffer
 	started time.Time
 
+	connector bool  // the released program, which is ended by a signal and knows nothing of roles
+	peak      int64 // of its memory
+
 	done chan struct{} // closed by watch when the process has ended
 	used usage
 	err  error
@@ -87,6 +90,9 @@ func (p *process) collect() (usage, error) {
 	if err := errors.Join(p.cmd.Wait(), readErr); err != nil {
 		return usage{}, fmt.Errorf("%s: %w: %s", p.role, err, bytes.TrimSpace(p.stderr.Bytes()))
 	}
+	if p.connector {
+		return p.connectorUsage(), nil
+	}
 	var u usage
 	if err := json.Unmarshal(bytes.TrimSpace(out), &u); err != nil {
 		return usage{}, fmt.Errorf("%s: read usage: %w: %q", p.role, err, out)
@@ -102,7 +108,11 @@ func (p *process) wait() (usage, error) {
 
 // end tells the process to end and waits for it.
 func (p *process) end() (usage, error) {
-	_ = p.stdin.Close() // it may be closed already
+	if p.connector {
+		p.ask()
+	} else {
+		_ = p.stdin.Close() // it may be closed already
+	}
 	timer := time.AfterFunc(endTimeout, func() { _ = p.cmd.Process.Kill() })
 	defer timer.Stop()
 	return p.wait()

@@ -19,15 +19,15 @@ func ownUsage() (usage, error) {
 		return usage{}, fmt.Errorf("ask for own usage: %w", err)
 	}
 	u := usage{CPU: time.Duration(r.Utime.Nano() + r.Stime.Nano()), PeakRSS: int64(r.Maxrss) << 10, Finished: time.Now()}
-	if own, ok := highWater(); ok {
+	if own, ok := highWater(os.Getpid()); ok {
 		u.PeakRSS = own
 	}
 	return u, nil
 }
 
-// highWater reads VmHWM, which only Linux has.
-func highWater() (int64, bool) {
-	f, err := os.Open("/proc/self/status")
+// highWater reads the VmHWM of a process, which only Linux has.
+func highWater(pid int) (int64, bool) {
+	f, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, false
 	}
