@@ -6,7 +6,6 @@ package txn
 import (
 	"encoding/binary"
 	"math"
-	"sync"
 	"time"
 )
 
@@ -81,33 +80,12 @@ type Batch struct {
 	doubt    bool // an attempt within this session may have written it
 }
 
-// Buffers of batches are kept for others of about the same size: 1 MiB at most, each class half of the one before.
-const (
-	largest = 1 << 20
-	classes = 6
-)
-
-var batchPools [classes]sync.Pool
-
-// class returns the smallest class whose buffers hold so many bytes, and the bytes that they hold.
-func class(size int) (class, room int) {
-	class, room = 0, largest
-	for class < classes-1 && size <= room/2 {
-		class, room = class+1, room/2
-	}
-	return class, max(room, size)
-}
-
 // NewBatch returns an empty batch whose records carry the time now.
 func NewBatch(p Partition, now time.Time) *Batch { return NewSizedBatch(p, now, 0) }
 
 // NewSizedBatch is NewBatch with room for so many bytes; the batch grows beyond if need be.
 func NewSizedBatch(p Partition, now time.Time, size int) *Batch {
-	class, room := class(size + headSize)
-	b, ok := batchPools[class].Get().(*Batch)
-	if !ok {
-		b = &Batch{raw: make([]byte, 0, room)}
-	}
+	b := spare.take(size + headSize)
 	b.Partition = p
 	b.raw = append(b.raw[:0], make([]byte, headSize)...)
 	b.starts = b.starts[:0]
@@ -120,15 +98,8 @@ func NewSizedBatch(p Partition, now time.Time, size int) *Batch {
 
 // Release gives the batch's memory back. The batch must not be used afterwards.
 func (b *Batch) Release() {
-	if b.lent || cap(b.raw) > 2*largest || cap(b.packed) > 2*largest {
-		return
-	}
-	class, room := class(cap(b.raw))
-	if room > cap(b.raw) {
-		class++ // it holds less than its class promises
-	}
-	if class < classes {
-		batchPools[class].Put(b)
+	if !b.lent {
+		spare.give(b)
 	}
 }
 
