@@ -10,7 +10,7 @@ import (
 // What a process needs besides source.buffer: a base, and for each stream the blobs that its workers cut and the
 // batches that its publisher sends.
 const (
-	memoryBase      = 18 << 20
+	memoryBase      = 22 << 20
 	memoryPerStream = 2 << 20
 )
 
