@@ -77,8 +77,9 @@ func TestShortTokensAreRenewedInTime(t *testing.T) {
 			if least, most := int(length/lifetime)+1, 3*int(length/lifetime)+3; issued < least || issued > most {
 				t.Errorf("%d tokens were issued in %s, want %d to %d", issued, length, least, most)
 			}
-			if got := c.api.Stats().Count("", "401"); got > 5 { // on a busy machine a token grows old on its way
-				t.Errorf("%d requests were sent with an expired token", got)
+			refused := c.api.Stats().Count("", "401")
+			if limit := map[bool]int{true: 5, false: 0}[lifetime < 10*time.Second]; refused > limit { // very short ones may expire on their way
+				t.Errorf("%d requests were sent with an expired token, want %d at most", refused, limit)
 			}
 			if lines := c.log.lines("in trouble"); len(lines) > 0 {
 				t.Errorf("the log tells of trouble: %s", lines)

@@ -18,6 +18,11 @@ func TestEverythingOfferedIsDelivered(t *testing.T) {
 	if got := c.api.Stats().Count("blob", ""); got != 12 {
 		t.Errorf("blobs were asked for %d times, want 12", got)
 	}
+	before := c.api.Stats().Count("content", "")
+	time.Sleep(3 * time.Second)
+	if got := c.api.Stats().Count("content", "") - before; got > 60 || got < 4 { // two streams poll 15 times and sweep 6 times
+		t.Errorf("%d listings in 3 s, want about 42", got)
+	}
 }
 
 // What goes wrong with a few requests, and then no more, costs time and nothing else.
