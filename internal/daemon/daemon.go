@@ -58,6 +58,8 @@ func New(c *config.Config, o Options) (*Daemon, error) {
 	}
 	d.board = pipeline.NewBoard(d.log, d.name)
 	d.metrics.ObserveStreams(d.board.Snapshot)
+	d.gate.set(errors.New("the start is not done yet"))
+	d.health.AddCheck("start", d.gate.check)
 	for _, t := range c.Tenants {
 		made, err := d.newTenant(t)
 		if err != nil {

@@ -33,10 +33,8 @@ func (g *gate) check(context.Context) error {
 	return g.err
 }
 
-// addChecks tells /readyz what must be there for any work at all.
+// addChecks tells /readyz what must be there for any work at all, besides the start.
 func (d *Daemon) addChecks(s services) {
-	d.gate.set(errors.New("the start is not done yet"))
-	d.health.AddCheck("start", d.gate.check)
 	d.health.AddCheck("checkpoint", s.store.Ping)
 	if s.conn != nil {
 		d.health.AddCheck("kafka", func(ctx context.Context) error {
@@ -109,18 +107,22 @@ func (d *Daemon) inspect(ctx context.Context, s services) error {
 		return fmt.Errorf("check checkpoint store: %w", err)
 	}
 	for _, f := range findings {
-		switch f.Level {
-		case checkpoint.Refuse:
+		if f.Level == checkpoint.Refuse {
 			return fmt.Errorf("%w: %s: %s", errRefused, f.Text, f.Hint)
-		case checkpoint.Warning:
-			d.log.Warn("checkpoint store could lose data", "finding", f.Text, "hint", f.Hint)
-		case checkpoint.Note:
 		}
 	}
 	if err := s.store.Bind(ctx, deployment); err != nil {
 		return err
 	}
-	return d.inspectSink(ctx, s)
+	if err := d.inspectSink(ctx, s); err != nil {
+		return err
+	}
+	for _, f := range findings { // not earlier: this is repeated until all services answer
+		if f.Level == checkpoint.Warning {
+			d.log.Warn("checkpoint store could lose data", "finding", f.Text, "hint", f.Hint)
+		}
+	}
+	return nil
 }
 
 func (d *Daemon) inspectSink(ctx context.Context, s services) error {

@@ -73,7 +73,8 @@ func (t *tenant) settings(s audit.Stream) (pipeline.Settings, error) {
 	first, _ := c.Source.FirstWindow()
 	return pipeline.Settings{
 		Stream: s, Source: sourceSeam{t.client}, Transform: func() (pipeline.Transform, error) { return build(), nil },
-		AutoSubscribe: c.AutoSubscribe, FirstFetch: first, PollInterval: c.Source.PollInterval.D(),
+		// Where nothing is named, what Microsoft has enabled is read: what is switched off there stays off.
+		AutoSubscribe: c.AutoSubscribe && len(c.Streams()) > 0, FirstFetch: first, PollInterval: c.Source.PollInterval.D(),
 		Overlap: c.Source.Overlap.D(), SweepInterval: c.Source.Sweep.Interval.D(), SweepDepth: c.Source.Sweep.Depth.D(),
 		Workers: c.Source.Workers, BlobBuffer: int64(c.Source.BlobBuffer),
 	}, nil
