@@ -19,12 +19,13 @@ func (p *publisher) deadLetter(ctx context.Context, d audit.DeadLetter, index in
 	return p.add(ctx, p.sink.config.DeadLetterTopic, r, origin{batch: fromDeadLetter, ordinal: index})
 }
 
+// letterRecord makes headers of its own: a dead letter may come up while an event waits to be appended with p.headers.
 func (p *publisher) letterRecord(d audit.DeadLetter) txn.Record {
-	p.headers.Reset()
+	headers := &txn.Headers{}
 	for _, h := range deadLetterHeaders(d, p.sink.options.Version) {
-		p.headers.Add(h.Name, h.Value)
+		headers.Add(h.Name, h.Value)
 	}
-	return txn.Record{Key: []byte(deadLetterKey(d)), Value: deadLetterValue(d), Headers: &p.headers}
+	return txn.Record{Key: []byte(deadLetterKey(d)), Value: deadLetterValue(d), Headers: headers}
 }
 
 // deadLetterKey is the dead letter's id: the same for the same blob or record, whenever it is refused.

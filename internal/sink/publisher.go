@@ -2,6 +2,7 @@ package sink
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 
@@ -58,10 +59,13 @@ const stickyBytes = 64 << 10
 // Publish publishes the commit: events, then dead letters, then status messages.
 func (p *publisher) Publish(ctx context.Context, c audit.Commit) (audit.Receipt, error) {
 	start := p.sink.options.Now()
-	p.begin(c)
 	defer p.drop()
-	if err := p.encode(ctx); err != nil {
-		return audit.Receipt{Position: -1}, err
+	for again := true; again; {
+		p.begin(c)
+		err := p.encode(ctx)
+		if again = errors.Is(err, txn.ErrMoved); err != nil && !again {
+			return audit.Receipt{Position: -1}, err
+		}
 	}
 	p.sink.options.Meter.Published(p.stream, p.sink.options.Now().Sub(start))
 	p.status(ctx, c.Status)
@@ -72,7 +76,7 @@ func (p *publisher) Publish(ctx context.Context, c audit.Commit) (audit.Receipt,
 func (p *publisher) Close() error { return nil }
 
 func (p *publisher) begin(c audit.Commit) {
-	p.commit, p.refused = c, nil
+	p.commit, p.refused, p.size = c, nil, 0
 	// Partitions may have been added since the last commit.
 	clear(p.topics)
 }

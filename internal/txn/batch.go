@@ -44,9 +44,6 @@ func (h *Headers) Set(other *Headers) {
 	h.count, h.bytes = other.count, append(h.bytes[:0], other.bytes...)
 }
 
-// Reset forgets the headers.
-func (h *Headers) Reset() { h.count, h.bytes = 0, h.bytes[:0] }
-
 // Where things stand in a record batch of format 2, as KIP-98 lays it out.
 // https://kafka.apache.org/documentation/#recordbatch
 const (

@@ -46,6 +46,10 @@ type Producer struct {
 	next    map[Partition]int32 // sequence of the next record
 }
 
+// ErrMoved means that a topic has fewer partitions than it had: it was deleted and made again. What was to be sent has
+// to be spread anew.
+var ErrMoved = errors.New("the topic was made again with fewer partitions")
+
 // NewProducer returns a producer that begins its session when it first sends something.
 func NewProducer(conn *broker.Conn, topics *Topics, o Options) *Producer {
 	if o.Timeout == 0 {
@@ -58,8 +62,8 @@ func NewProducer(conn *broker.Conn, topics *Topics, o Options) *Producer {
 }
 
 // Flush sends the batches, at most one of each partition, and tries again until each is acknowledged by all replicas
-// in sync or refused for good. An error means that the context ended: some may have been written, and nobody knows
-// which. The batches stay the caller's.
+// in sync or refused for good. An error means that the context ended or is ErrMoved: some may have been written, and
+// nobody knows which. The batches stay the caller's.
 func (p *Producer) Flush(ctx context.Context, batches []*Batch) ([]Refusal, error) {
 	var refused []Refusal
 	pace := Pace()
@@ -71,7 +75,11 @@ func (p *Producer) Flush(ctx context.Context, batches []*Batch) ([]Refusal, erro
 		if len(left) == 0 {
 			return refused, nil
 		}
-		if err := p.rest(ctx, r.failure, pace, len(left) < before); err != nil {
+		err := r.failure.Err
+		if !errors.Is(err, ErrMoved) {
+			err = p.rest(ctx, r.failure, pace, len(left) < before)
+		}
+		if err != nil {
 			// What was sent under these sequences may be in the log: other records under the same ones would be
 			// taken for repeats and dropped.
 			p.open = false

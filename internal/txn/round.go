@@ -2,6 +2,7 @@ package txn
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -14,12 +15,12 @@ import (
 type round struct {
 	left    []*Batch
 	refused []Refusal
-	failure Failure // the first one
+	failure Failure // the first one, unless there is an ErrMoved
 }
 
 func (r *round) fail(b *Batch, err error) {
 	r.left = append(r.left, b)
-	if r.failure.Err == nil {
+	if r.failure.Err == nil || errors.Is(err, ErrMoved) {
 		r.failure = Failure{Topic: b.Partition.Topic, Err: err}
 	}
 }
@@ -88,7 +89,7 @@ func (p *Producer) leader(ctx context.Context, at Partition) (int32, error) {
 		return 0, err
 	}
 	if int(at.Number) >= len(partitions) {
-		return 0, fmt.Errorf("partition %d of topic %s: %w", at.Number, at.Topic, kafka.UnknownTopicOrPartition)
+		return 0, fmt.Errorf("partition %d of topic %s: %w", at.Number, at.Topic, ErrMoved)
 	}
 	if leader := partitions[at.Number].Leader; leader >= 0 {
 		return leader, nil
