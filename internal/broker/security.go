@@ -63,8 +63,8 @@ func (s SASL) mechanism() (sasl.Mechanism, error) {
 
 func scramMechanism(algorithm scram.Algorithm, s SASL) (sasl.Mechanism, error) {
 	m, err := scram.Mechanism(algorithm, s.Username, s.Password.Reveal())
-	if err != nil {
-		return nil, fmt.Errorf("prepare kafka.sasl.password for %s: %w", s.Mechanism, err)
+	if err != nil { // which quotes the password
+		return nil, fmt.Errorf("prepare kafka.sasl.password or kafka.sasl.username for %s: one of them holds a character that SASL does not take, such as a control character", s.Mechanism)
 	}
 	return m, nil
 }
