@@ -35,24 +35,28 @@ func (t *tally) settle(ok bool) {
 	}
 }
 
-// wait returns true once every blob counted so far is done, pending or dead-lettered.
-func (t *tally) wait(ctx context.Context) bool {
+// wait returns nil once every blob counted so far is done, pending or dead-lettered, and errGivenUp if one will have no
+// result. One goroutine at a time may wait.
+func (t *tally) wait(ctx context.Context) error {
+	done := make(chan struct{})
 	t.mu.Lock()
 	if t.open == 0 {
-		defer t.mu.Unlock()
-		return !t.lost
+		close(done)
+	} else {
+		t.done = done
 	}
-	done := make(chan struct{})
-	t.done = done
 	t.mu.Unlock()
 	select {
 	case <-done:
 	case <-ctx.Done():
-		return false
+		return ctx.Err()
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return !t.lost
+	if t.lost {
+		return errGivenUp
+	}
+	return nil
 }
 
 // claims is the in-flight set of a stream beside its pending blobs: whoever wants to fetch a blob claims it here

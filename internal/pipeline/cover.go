@@ -17,20 +17,23 @@ const maxPending = 1000
 // page is how many blobs are looked up in the ledger at once.
 const page = 500
 
-// What part answers beside faults.
+// What planners answer each other beside faults.
 var (
-	errGivenUp = errors.New("blob was given up") // without a result: the run is ending
-	errReplan  = errors.New("window is refused") // the window has to be planned anew, by the service's clock
+	errGivenUp = errors.New("blob was given up")    // without a result: the run is ending
+	errReplan  = errors.New("window is refused")    // the window has to be planned anew, by the service's clock
+	errOpen    = errors.New("blobs are on the way") // the window is listed, and not done
 )
 
 // cover lists a window and has every blob of it worked on that nobody has worked on yet. Where a listing is too slow,
-// it goes on in parts of half the length. After each part whose blobs all have a result it calls done with its end.
-func (w *run) cover(ctx context.Context, window audit.Window, done func(time.Time) error) error {
+// it goes on in parts of half the length. After each part it calls listed with the tally of its blobs and its end: nil
+// means that all of them have a result.
+func (w *run) cover(ctx context.Context, window audit.Window, listed func(*tally, time.Time) error) error {
 	part := window
 	for !part.Empty() {
-		err := w.part(ctx, part)
+		t := &tally{}
+		err := w.listAndOffer(ctx, part, t)
 		if err == nil {
-			if err := done(part.End); err != nil {
+			if err := listed(t, part.End); err != nil {
 				return err
 			}
 			part = audit.Window{Start: part.End, End: earliest(part.End.Add(part.Duration()), window.End)}
@@ -49,21 +52,6 @@ func (w *run) cover(ctx context.Context, window audit.Window, done func(time.Tim
 		case f.Cause == audit.CauseTooSlow && part.Duration() > minSpan:
 			part = part.Halve()
 		}
-	}
-	return nil
-}
-
-// part covers one listing: nil means that each of its blobs is done, pending or dead-lettered.
-func (w *run) part(ctx context.Context, window audit.Window) error {
-	t := &tally{}
-	if err := w.listAndOffer(ctx, window, t); err != nil {
-		return err
-	}
-	if !t.wait(ctx) {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return errGivenUp
 	}
 	return nil
 }

@@ -6,7 +6,15 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"o365-kafka-connector/internal/audit"
+)
+
+// Bounds of windows that are listed and not done.
+const (
+	maxOpen  = 500
+	patience = 5 * time.Second // how long the next poll may wait for the blobs of the last one at least
 )
 
 // live is the planner of new content: it makes sure that the stream is subscribed, then lists one window after the
@@ -15,13 +23,20 @@ func (w *run) live(ctx context.Context) error {
 	if err := w.subscribe(ctx); err != nil {
 		return err
 	}
+	group, gctx := errgroup.WithContext(ctx)
+	group.SetLimit(1 + maxOpen)
+	group.Go(func() error { return w.poll(gctx, group) })
+	return group.Wait()
+}
+
+func (w *run) poll(ctx context.Context, open *errgroup.Group) error {
 	for {
 		began := time.Now()
-		behind, err := w.window(ctx)
+		behind, err := w.window(ctx, open)
 		if behind || errors.Is(err, errReplan) {
 			continue
 		}
-		if err != nil {
+		if err != nil && !errors.Is(err, errOpen) {
 			return err
 		}
 		if err := pause(ctx, w.PollInterval-time.Since(began)); err != nil {
@@ -30,8 +45,9 @@ func (w *run) live(ctx context.Context) error {
 	}
 }
 
-// window reads the window after the watermark and reports whether there is more to read at once.
-func (w *run) window(ctx context.Context) (behind bool, err error) {
+// window reads the window after the watermark and reports whether there is more to read at once. When blobs take long,
+// it leaves the watermark to a goroutine of open, and the next window begins where this one did.
+func (w *run) window(ctx context.Context, open *errgroup.Group) (behind bool, err error) {
 	now := w.Source.Now()
 	progress := w.ledger.at()
 	next, gap := nextWindow(now, audit.Checkpoint{Progress: progress, FirstStart: w.start}, w.Overlap)
@@ -40,10 +56,25 @@ func (w *run) window(ctx context.Context) (behind bool, err error) {
 			return false, err
 		}
 	}
-	err = w.cover(ctx, next, func(end time.Time) error {
-		return w.ledger.advance(ctx, func(p *audit.Progress) { p.Watermark = latest(p.Watermark, end) })
+	err = w.cover(ctx, next, func(t *tally, end time.Time) error {
+		soon, cancel := context.WithTimeout(ctx, max(w.PollInterval, patience))
+		defer cancel()
+		err := w.pass(soon, t, end)
+		if err == nil || ctx.Err() != nil || soon.Err() == nil {
+			return err
+		}
+		open.Go(func() error { return w.pass(ctx, t, end) })
+		return errOpen
 	})
 	return err == nil && next.End.Before(now.Truncate(time.Second)), err
+}
+
+// pass moves the watermark to the end of what was listed from there, when all of its blobs have a result.
+func (w *run) pass(ctx context.Context, t *tally, end time.Time) error {
+	if err := t.wait(ctx); err != nil {
+		return err
+	}
+	return w.ledger.advance(ctx, func(p *audit.Progress) { p.Watermark = latest(p.Watermark, end) })
 }
 
 // lose writes down a stretch that is too old to be read.
@@ -56,8 +87,8 @@ func (w *run) lose(ctx context.Context, gap audit.Window) error {
 	if err := w.send(ctx, outcome{gap: &g, noted: noted}); err != nil {
 		return err
 	}
-	if !noted.wait(ctx) {
-		return errors.Join(ctx.Err(), errGivenUp)
+	if err := noted.wait(ctx); err != nil {
+		return err
 	}
 	return w.ledger.advance(ctx, func(p *audit.Progress) { p.Watermark = latest(p.Watermark, g.To) })
 }
@@ -81,7 +112,7 @@ func (w *run) sweeps(ctx context.Context) error {
 func (w *run) sweep(ctx context.Context, again audit.Window, full bool) error {
 	for start := again.Start; start.Before(again.End); start = start.Add(span) {
 		part := audit.Window{Start: start, End: earliest(start.Add(span), again.End)}
-		if err := w.cover(ctx, part, func(time.Time) error { return nil }); err != nil {
+		if err := w.cover(ctx, part, func(t *tally, _ time.Time) error { return t.wait(ctx) }); err != nil {
 			return err
 		}
 	}

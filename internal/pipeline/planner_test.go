@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -190,5 +191,58 @@ func TestAnswerAboutABlobEndsTheTrouble(t *testing.T) {
 		}
 		cancel()
 		wg.Wait()
+	})
+}
+
+// TestSlowBlobHoldsUpNobody has a blob that takes two hours while others of its stream come in. The watermark waits.
+func TestSlowBlobHoldsUpNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		began := time.Now()
+		slow := w.add("slow", began.Add(10*time.Minute), "slow").Created
+		for i := range 60 {
+			id := fmt.Sprint(i)
+			w.add(id, began.Add(time.Duration(11+i)*time.Minute), id)
+		}
+		w.onFetch = func(b audit.Blob) error {
+			if b.ID == "slow" {
+				time.Sleep(2 * time.Hour)
+			}
+			return nil
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Hour)
+		defer cancel()
+		var wg sync.WaitGroup
+		wg.Go(func() { w.runner().Supervise(ctx, w.settings()) })
+		time.Sleep(75 * time.Minute)
+		w.mu.Lock()
+		if n := len(w.delivered); n != 60 || w.c.Progress.Watermark.After(slow) {
+			t.Errorf("%d blobs passed the slow one, watermark %s", n, w.c.Progress.Watermark)
+		}
+		w.mu.Unlock()
+		wg.Wait()
+		w.check(t)
+		if lag := time.Since(w.c.Progress.Watermark); lag > time.Minute {
+			t.Errorf("watermark is %s behind", lag)
+		}
+	})
+}
+
+// TestWatermarkPassesSlowBlobs has some blob under way at any time.
+func TestWatermarkPassesSlowBlobs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		for i := range 180 {
+			id := fmt.Sprint(i)
+			w.add(id, time.Now().Add(time.Duration(i)*20*time.Second), id)
+		}
+		w.onFetch = func(audit.Blob) error {
+			time.Sleep(45 * time.Second)
+			return nil
+		}
+		w.runFor(t, 59*time.Minute)
+		if lag := time.Since(w.c.Progress.Watermark); lag > 4*time.Minute {
+			t.Errorf("watermark is %s behind", lag)
+		}
 	})
 }
