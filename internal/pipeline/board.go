@@ -96,6 +96,9 @@ type Report struct {
 	lastError  *audit.LastError
 }
 
+// maxGaps is how many gaps are shown; the newest are kept.
+const maxGaps = 1000
+
 // take shows that this process works on the stream from now on.
 func (r *Report) take(c audit.Checkpoint, poll time.Duration, held *claims) {
 	r.mu.Lock()
@@ -147,6 +150,7 @@ func (r *Report) gap(gaps []audit.Gap) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.gaps = append(r.gaps, gaps...)
+	r.gaps = r.gaps[max(0, len(r.gaps)-maxGaps):]
 }
 
 func (r *Report) status(now time.Time) audit.StreamStatus {

@@ -132,6 +132,7 @@ func (w *run) sweep(ctx context.Context, again audit.Window, full bool) error {
 // retries is the planner of pending blobs.
 func (w *run) retries(ctx context.Context) error {
 	for {
+		_, _, changed := w.claims.counts() // first, so that no change is missed
 		due, next := w.claims.claimDue(w.Source.Now(), w.Workers)
 		for i, p := range due {
 			if err := w.assign(ctx, job{blob: p.Blob, prior: &p}); err != nil {
@@ -141,15 +142,14 @@ func (w *run) retries(ctx context.Context) error {
 				return err
 			}
 		}
-		if err := w.rest(ctx, next); err != nil {
+		if err := w.rest(ctx, next, changed); err != nil {
 			return err
 		}
 	}
 }
 
 // rest waits until the next pending blob is due, or there may be another one.
-func (w *run) rest(ctx context.Context, next time.Time) error {
-	_, _, changed := w.claims.counts()
+func (w *run) rest(ctx context.Context, next time.Time, changed <-chan struct{}) error {
 	wait := time.Minute
 	if !next.IsZero() {
 		wait = min(wait, max(next.Sub(w.Source.Now()), time.Second))
