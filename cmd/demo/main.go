@@ -35,6 +35,7 @@ func main() {
 	var o options
 	kong.Parse(&o, kong.Name("demo"), kong.Description("Run the connector with everything embedded."))
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the demo at once
 	err := run(ctx, o, os.Stdout)
 	stop()
 	if err != nil {
