@@ -203,6 +203,22 @@ func TestRefusalsAreExplained(t *testing.T) {
 	}
 }
 
+// A proxy or a test service may answer with what it was sent.
+func TestEchoedSecretIsMasked(t *testing.T) {
+	a := newAuthority(t, httptest.NewServer)
+	c := clientSecret()
+	c.ClientSecret = "hush~/+hush"
+	s, err := auth.New(c, auth.Options{TenantID: tenantID, Authority: a.URL, Resource: "https://manage.office.com"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.refuse(http.StatusBadRequest, "client_secret=hush~%2F%2Bhush; client_secret=hush~/+hush")
+	_, err = s.Token(t.Context())
+	if err == nil || strings.Contains(err.Error(), "hush") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestUnreachable(t *testing.T) {
 	a := newAuthority(t, httptest.NewServer)
 	s := a.source(t)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -111,8 +112,8 @@ func description(response *http.Response) string {
 
 // clean makes one short line of a text from outside.
 func (r refusal) clean(text string) string {
-	if r.secret != "" {
-		text = strings.ReplaceAll(text, r.secret, "***")
+	if r.secret != "" { // as it is, and as the request carried it
+		text = strings.NewReplacer(r.secret, "***", url.QueryEscape(r.secret), "***").Replace(text)
 	}
 	text = strings.Join(strings.Fields(strings.ToValidUTF8(text, "?")), " ")
 	if len(text) > maxMessage {

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -28,15 +29,23 @@ var (
 
 // readRefusal reads what it can of an answer that refuses a request. Nothing is demanded of its shape: the documented
 // envelope, the Message of a 401, text with single quotes, a stack trace or a proxy's HTML are all seen in the field.
-func readRefusal(operation string, response *http.Response, body io.Reader) refusal {
-	text, _ := io.ReadAll(io.LimitReader(body, maxRefusal)) // a part is better than nothing
-	r := parseRefusal(text)
-	r.operation, r.status, r.header = operation, response.StatusCode, response.Header
+func readRefusal(response *http.Response, b *body) refusal {
+	text, _ := io.ReadAll(io.LimitReader(b, maxRefusal)) // a part is better than nothing
+	r := b.refusal(text)
+	r.operation, r.status, r.header = b.operation, response.StatusCode, response.Header
 	r.html = r.html || isHTML(response.Header)
 	if r.message == "" {
 		r.message = http.StatusText(r.status)
 	}
 	return r
+}
+
+// refusal reads a refusal, without the token: who answers may repeat what it was sent.
+func (b *body) refusal(text []byte) refusal {
+	if b.token != "" {
+		text = bytes.ReplaceAll(text, []byte(b.token), []byte("***"))
+	}
+	return parseRefusal(text)
 }
 
 func parseRefusal(text []byte) refusal {

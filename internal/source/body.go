@@ -37,6 +37,7 @@ func (w *watchdog) stop()  { w.timer.Stop() }
 // Its errors are faults, or the caller's context's.
 type body struct {
 	operation string
+	token     string // that the request carried
 	watch     *watchdog
 	cancel    context.CancelCauseFunc
 	cause     func() error // why the request ended; nil while it goes on

@@ -35,9 +35,13 @@ var (
 type tokens struct {
 	renewed atomic.Int64
 	fails   error
+	opaque  string // if set, what stands in their place
 }
 
 func (k *tokens) Token(context.Context) (string, error) {
+	if k.opaque != "" {
+		return k.opaque, nil
+	}
 	return fmt.Sprintf("t%d", k.renewed.Load()+1), k.fails
 }
 

@@ -1,6 +1,7 @@
 package source_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -135,5 +136,64 @@ func TestRefusalsAreCutAndHoldNoToken(t *testing.T) {
 	}
 	if len(err.Error()) > 1200 {
 		t.Errorf("error of %d bytes", len(err.Error()))
+	}
+}
+
+// What a server echoes of a request must not come back in an error, whatever the token looks like.
+func TestEchoedTokenIsMasked(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]func(w http.ResponseWriter, token string){
+		"refusal": func(w http.ResponseWriter, token string) {
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprintf(w, `{"error":{"code":"AF20001","message":"token %s is odd"}}`, token)
+		},
+		"refusal with a good status": func(w http.ResponseWriter, token string) {
+			fmt.Fprintf(w, `{"error":{"code":"AF20001","message":"token %s is odd"}}`, token)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, func(w http.ResponseWriter, q *http.Request) {
+				answer(w, strings.TrimPrefix(q.Header.Get("Authorization"), "Bearer "))
+			})
+			r.tokens.opaque = "opaque-token-1234567890"
+			_, err := r.list(t)
+			if err == nil || strings.Contains(err.Error(), "opaque-token") {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}
+
+// A refusal that goes on and on, a byte at a time, must not hold a worker for hours.
+func TestTricklingRefusalEnds(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(w http.ResponseWriter, q *http.Request) {
+		w.WriteHeader(http.StatusBadGateway)
+		for q.Context().Err() == nil {
+			fmt.Fprint(w, "x")
+			_ = http.NewResponseController(w).Flush()
+			time.Sleep(20 * time.Millisecond)
+		}
+	}, timeout(300*time.Millisecond))
+	start := time.Now()
+	_, err := r.list(t)
+	if f, ok := errors.AsType[*audit.Fault](err); !ok || f.Cause != audit.CauseServer {
+		t.Errorf("error %v", err)
+	}
+	if took := time.Since(start); took > 3*time.Second {
+		t.Errorf("took %s", took)
+	}
+}
+
+func TestHugeHeaderIsRefused(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("NextPageUri", strings.Repeat("x", 5<<20))
+		fmt.Fprint(w, `[]`)
+	})
+	_, err := r.list(t)
+	if f, ok := errors.AsType[*audit.Fault](err); !ok || f.Cause != audit.CauseTransport {
+		t.Errorf("error %v", err)
 	}
 }

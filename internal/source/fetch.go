@@ -94,7 +94,7 @@ func (c *Content) fault(err error) error {
 		return c.answer.cut(err)
 	}
 	if errors.Is(err, errNotArray) {
-		if r := parseRefusal(d.object()); r.code != "" {
+		if r := c.answer.refusal(d.object()); r.code != "" {
 			r.operation, r.status, r.header = OperationFetch, http.StatusOK, c.answer.header
 			return r.fault(c.client.Now())
 		}

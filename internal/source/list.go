@@ -238,7 +238,7 @@ func (a *array) begin() error {
 	}
 	if kind == '{' {
 		if value, err := a.json.ReadValue(); err == nil {
-			r := parseRefusal(value)
+			r := a.answer.refusal(value)
 			r.operation, r.status, r.header = a.answer.operation, http.StatusOK, a.answer.header
 			return r.fault(a.client.Now())
 		}

@@ -108,7 +108,7 @@ func (c *Client) send(ctx context.Context, q call, token string) (*answer, error
 	start := time.Now()
 	response, err := c.http.Do(request) //nolint:bodyclose // by body.close
 	watch.stop()
-	b := &body{operation: q.operation, watch: watch, cancel: cancel, cause: func() error { return context.Cause(rctx) }}
+	b := &body{operation: q.operation, token: token, watch: watch, cancel: cancel, cause: func() error { return context.Cause(rctx) }}
 	if err != nil {
 		err = b.unanswered(err, connected.Load())
 		b.close()
@@ -147,7 +147,10 @@ func (c *Client) judge(q call, response *http.Response, b *body) error {
 	if good && !isHTML(response.Header) {
 		return nil
 	}
-	r := readRefusal(q.operation, response, b)
+	// No refusal is long: one that trickles in must not hold its caller up.
+	enough := time.AfterFunc(q.deadline, func() { b.cancel(errSilent) })
+	defer enough.Stop()
+	r := readRefusal(response, b)
 	if ended := b.ended(); ended != nil && !is(ended, audit.CauseTimeout) {
 		return ended
 	}

@@ -89,7 +89,7 @@ func (c *Client) post(ctx context.Context, s audit.Stream, operation, path strin
 	if err != nil {
 		return err
 	}
-	if r := parseRefusal(answer); r.code != "" {
+	if r := a.refusal(answer); r.code != "" {
 		r.operation, r.status, r.header = operation, http.StatusOK, a.header
 		return r.fault(c.Now())
 	}

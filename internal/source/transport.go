@@ -15,6 +15,8 @@ const (
 	idleConnections = 64
 	// readBuffer is what one read from a connection takes at most.
 	readBuffer = 32 << 10
+	// maxHeader is how large the header of an answer may be; page links make for the longest ones.
+	maxHeader = 256 << 10
 	// maxRedirects bounds redirects inside of the configured host.
 	maxRedirects = 5
 )
@@ -36,7 +38,9 @@ func newHTTPClient(c Config) (*http.Client, error) {
 		MaxIdleConnsPerHost: idleConnections,
 		IdleConnTimeout:     90 * time.Second,
 		ReadBufferSize:      readBuffer,
-		DisableCompression:  true, // asked for and undone by ourselves, so that Content-Length keeps its meaning
+
+		MaxResponseHeaderBytes: maxHeader,
+		DisableCompression:     true, // asked for and undone by ourselves, so that Content-Length keeps its meaning
 	}
 	if c.Proxy {
 		transport.Proxy = http.ProxyFromEnvironment
