@@ -44,7 +44,12 @@ func start(ctx context.Context, role string, t task) (*process, error) {
 	p.cmd.Stderr = &p.stderr
 	p.cmd.WaitDelay = endTimeout
 	// Told to end, a process finishes what it has in hand.
-	p.cmd.Cancel = func() error { return p.stdin.Close() }
+	p.cmd.Cancel = func() error {
+		if p.stdin.Close() != nil {
+			return os.ErrProcessDone // it was told already
+		}
+		return nil
+	}
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
 		return nil, fmt.Errorf("open pipe: %w", err)
 	}

@@ -69,7 +69,8 @@ func (s *services) emulator(ctx context.Context, b backlog) (*offering, error) {
 	if e, ok := s.emulators[b]; ok {
 		return e, nil
 	}
-	p, err := start(ctx, roleEmulator, task{Backlog: b})
+	// It lives until close tells it to end.
+	p, err := start(context.WithoutCancel(ctx), roleEmulator, task{Backlog: b})
 	if err != nil {
 		return nil, err
 	}
