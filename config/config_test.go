@@ -190,7 +190,7 @@ source:
 kafka:
   brokers: ${BROKERS}
   dead_letter_topic: a${EMPTY}b${NOT_SET:-c}${EMPTY:-d}
-  topics: {config: {"${KEY}": "$$$${x} $1 $"}}
+  topics: {config: {"${KEY}": "pa$$word $${x} $1 $"}}
 tenants:
   - id: AAAAAAAA-1111-1111-1111-111111111111
     auth:
@@ -206,7 +206,7 @@ tenants:
 	if c.Kafka.DeadLetterTopic != "abcd" {
 		t.Errorf("text = %q", c.Kafka.DeadLetterTopic)
 	}
-	if diff := cmp.Diff(map[string]string{"${KEY}": "$${x} $1 $"}, c.Kafka.Topics.Config); diff != "" {
+	if diff := cmp.Diff(map[string]string{"${KEY}": "pa$$word ${x} $1 $"}, c.Kafka.Topics.Config); diff != "" {
 		t.Error(diff)
 	}
 	auth := c.Tenant(0).Auth

@@ -16,6 +16,10 @@ func (l *loader) decode(path string, n *yaml.Node, v reflect.Value) {
 	if l.failed[path] {
 		return
 	}
+	if n.Kind == yaml.ScalarNode && strings.HasPrefix(n.Tag, "!") && !strings.HasPrefix(n.Tag, "!!") {
+		l.add(n.Line, path, "begins with !, which YAML takes for a type: put it in quotes") // it may be a password
+		return
+	}
 	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" {
 		return
 	}
@@ -60,11 +64,9 @@ func (l *loader) decodeStruct(path string, n *yaml.Node, v reflect.Value) {
 	seen := map[string]int{}
 	for i := 0; i+1 < len(n.Content) && len(l.problems) < maxProblems; i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
-		if first, ok := seen[key.Value]; ok {
-			l.add(key.Line, join(path, key.Value), fmt.Sprintf("is given twice, first in line %d: keep one", first))
+		if l.twice(path, key, seen) {
 			continue
 		}
-		seen[key.Value] = key.Line
 		target, ok := fields.find(key)
 		if !ok {
 			l.add(key.Line, join(path, key.Value), "unknown key: "+suggest(key.Value, fields.names()))
@@ -72,6 +74,17 @@ func (l *loader) decodeStruct(path string, n *yaml.Node, v reflect.Value) {
 		}
 		l.decode(join(path, key.Value), value, target)
 	}
+}
+
+// twice reports a key that the section has already.
+func (l *loader) twice(path string, key *yaml.Node, seen map[string]int) bool {
+	first, ok := seen[key.Value]
+	if ok {
+		l.add(key.Line, join(path, key.Value), fmt.Sprintf("is given twice, first in line %d: keep one", first))
+		return true
+	}
+	seen[key.Value] = key.Line
+	return false
 }
 
 // decodeList also takes a text with commas for a list of texts, so that a list can come from the environment.
@@ -102,7 +115,11 @@ func (l *loader) decodeMap(path string, n *yaml.Node, v reflect.Value) {
 		return
 	}
 	out := reflect.MakeMap(v.Type())
+	seen := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
+		if l.twice(path, n.Content[i], seen) {
+			continue
+		}
 		value := reflect.New(v.Type().Elem()).Elem()
 		l.decode(join(path, n.Content[i].Value), n.Content[i+1], value)
 		out.SetMapIndex(reflect.ValueOf(n.Content[i].Value).Convert(v.Type().Key()), value)

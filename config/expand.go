@@ -9,10 +9,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// reference matches $$, ${NAME}, ${NAME:-default}, and what was meant to be one of the last two.
-var reference = regexp.MustCompile(`\$\$|\$\{[^}]*\}?`)
+// reference matches $${, ${NAME}, ${NAME:-default}, and what was meant to be one of the last two. Any other dollar sign
+// is one: passwords hold them.
+var reference = regexp.MustCompile(`\$\$\{|\$\{[^}]*\}?`)
 
-var variable = regexp.MustCompile(`^\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}$`)
+var variable = regexp.MustCompile(`^\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}{]*))?\}$`)
 
 // expand replaces the references to environment variables in every value below n. Keys and comments are left alone.
 func (l *loader) expand(path string, n *yaml.Node) {
@@ -52,12 +53,12 @@ func (l *loader) expandScalar(path string, n *yaml.Node) {
 
 // lookUp returns what a reference stands for, or what is wrong with it.
 func lookUp(ref string) (value, problem string) {
-	if ref == "$$" {
-		return "$", ""
+	if ref == "$${" {
+		return "${", ""
 	}
 	m := variable.FindStringSubmatch(ref)
 	if m == nil {
-		return "", fmt.Sprintf("%s is no reference: write ${NAME} or ${NAME:-default}, or $$ for a dollar sign", strings.TrimSpace(ref))
+		return "", fmt.Sprintf("%s is no reference: write ${NAME} or ${NAME:-default}, where the default holds no other, or $${ for ${ itself", strings.TrimSpace(ref))
 	}
 	name, hasDefault, fallback := m[1], m[2] != "", m[3]
 	value, set := os.LookupEnv(name)

@@ -78,10 +78,23 @@ func TestProblems(t *testing.T) {
 		}},
 		"environment": {minimal + "log: {level: \"${NOWHERE}\"}\nkafka: {topic: \"a${b\", key: \"${}\"}\nsource: {timeout: \"${SECRET}\", workers: \"${SECRET}\"}\n", []string{
 			"line 5: log.level: the environment variable NOWHERE is not set: set it, or give a default with ${NOWHERE:-default}",
-			"line 6: kafka.topic: ${b is no reference: write ${NAME} or ${NAME:-default}, or $$ for a dollar sign",
-			"line 6: kafka.key: ${} is no reference: write ${NAME} or ${NAME:-default}, or $$ for a dollar sign",
+			"line 6: kafka.topic: ${b is no reference: write ${NAME} or ${NAME:-default}, where the default holds no other, or $${ for ${ itself",
+			"line 6: kafka.key: ${} is no reference: write ${NAME} or ${NAME:-default}, where the default holds no other, or $${ for ${ itself",
 			`line 7: source.timeout: "${SECRET}" is no duration: write 15s, 30m, 1h, a number of seconds, or "30 minutes"`,
 			`line 7: source.workers: must be a whole number, not "${SECRET}"`,
+		}},
+		"default in a default": {minimal + "log: {level: \"${A:-${B}}\"}\n", []string{
+			"line 5: log.level: ${A:-${B} is no reference: write ${NAME} or ${NAME:-default}, where the default holds no other, or $${ for ${ itself",
+		}},
+		"setting given twice": {minimal + "kafka: {topics: {config: {a: 1, b: 2, a: 3}}}\n", []string{
+			"line 5: kafka.topics.config.a: is given twice, first in line 5: keep one",
+		}},
+		"password that begins with an exclamation mark": {minimal + "checkpoint:\n  redis:\n    password: !hunter2\n", []string{
+			"line 7: checkpoint.redis.password: begins with !, which YAML takes for a type: put it in quotes",
+		}},
+		"no end of workers": {minimal + "source: {workers: 1000000000, requests_per_minute: 99999999999999999999}\n", []string{
+			`line 5: source.requests_per_minute: must be a whole number, not "99999999999999999999"`,
+			"line 5: source.workers: must be from 1 to 100, e.g. 4",
 		}},
 		"duplicates and ids": {`
 tenants:
@@ -127,6 +140,10 @@ func TestValuesOfLaterVersionsAreRefused(t *testing.T) {
 	for key, text := range map[string]string{
 		"kafka.delivery":         "kafka: {delivery: exactly-once}",
 		"control.enabled":        "control: {enabled: true}",
+		"control.hmac_key_file":  "control: {hmac_key_file: /etc/key}",
+		"control.allow":          "control: {allow: [pause]}",
+		"control.topic":          "control: {topic: commands}",
+		"control.max_age":        "control: {max_age: 1h}",
 		"output.format":          "output: {format: ocsf}",
 		"dedupe.records":         "dedupe: {records: drop}",
 		"redact.dlp":             "redact: {dlp: hash}",

@@ -12,6 +12,9 @@ import (
 // maxDepth is how far back a sweep may reach: the API refuses a window that starts more than 7 days ago.
 const maxDepth = 167 * time.Hour
 
+// maxWorkers bounds the workers of a stream: the tenant's request budget feeds fewer.
+const maxWorkers = 100
+
 // Config says how the Management Activity API is read.
 type Config struct {
 	Timeout           unit.Duration `yaml:"timeout"`        // for the first byte of an answer and each gap in it
@@ -69,7 +72,7 @@ func (c Config) Validate() error {
 	check(c.Overlap >= 0 && c.Overlap.D() < audit.MaxWindow, "overlap: must be less than 24h and not negative, e.g. 5m")
 	check(c.Sweep.Interval > 0, "sweep.interval: must be positive, e.g. 30m")
 	check(c.Sweep.Depth > 0 && c.Sweep.Depth.D() <= maxDepth, "sweep.depth: must be positive and at most 167h, e.g. 24h")
-	check(c.Workers > 0, "workers: must be at least 1, e.g. 4")
+	check(c.Workers > 0 && c.Workers <= maxWorkers, "workers: must be from 1 to %d, e.g. 4", maxWorkers)
 	check(c.BlobBuffer > 0, "blob_buffer: must be positive, e.g. 4MiB")
 	check(c.Buffer >= 2*c.BlobBuffer, "buffer: must be at least twice blob_buffer, here %s", 2*c.BlobBuffer)
 	check(c.SpoolMax > 0, "spool_max: must be positive, e.g. 2GiB")
