@@ -23,6 +23,8 @@ type Checkpoint struct {
 	Pending    []Pending
 	Gaps       []Gap
 	Desired    Desired
+	Moved      string             // id of the command that moved the watermark last
+	Backfills  []BackfillProgress // by the time of their start; those that ended are kept for 30 days
 }
 
 // Progress is what moves without an entry: losing it costs listings, never records.
@@ -46,7 +48,8 @@ type Pending struct {
 	NextTry     time.Time
 }
 
-// Gap is a stretch of contentCreated that was never read and never will be.
+// Gap is a stretch of contentCreated that was never read and never will be. One without an end (To is zero) is open: it
+// is replaced by the next gap of the same cause that starts at the same time.
 type Gap struct {
 	From, To time.Time
 	Cause    Cause
@@ -64,7 +67,8 @@ const (
 	Stopped DesiredState = "stopped"
 )
 
-// Desired is an operator's wish, remembered over restarts. The zero value means Running.
+// Desired is the state that the stream's owner obeys, remembered over restarts. What operators ask for is a Wish; it
+// becomes Desired when the owner has done what belongs to it. The zero value means Running.
 type Desired struct {
 	State DesiredState
 	Since time.Time
@@ -72,17 +76,27 @@ type Desired struct {
 
 // Entry is one change of a checkpoint: what it says is applied as a whole or not at all.
 type Entry struct {
-	N        int64 // one more than the entry before
-	Epoch    int64
-	Time     time.Time
-	Done     []Hash    // blobs published, or lost for good and dead-lettered
-	Pending  []Pending // blobs that became pending, or failed again
-	Resolved []Hash    // blobs that are no longer pending
-	Gaps     []Gap
-	Desired  *Desired
+	N         int64 // one more than the entry before
+	Epoch     int64
+	Time      time.Time
+	Done      []Hash    // blobs published, or lost for good and dead-lettered
+	Pending   []Pending // blobs that became pending, or failed again
+	Resolved  []Hash    // blobs that are no longer pending
+	Gaps      []Gap
+	Desired   *Desired
+	Watermark *WatermarkMove
+	Backfills []BackfillProgress // each takes the place of the one with its id
+}
+
+// WatermarkMove sets the watermark, also back, and keeps the ledger. A watermark before the stream's first start moves
+// that too.
+type WatermarkMove struct {
+	To      time.Time
+	Command string // id of the command that asked, remembered as Checkpoint.Moved
 }
 
 // Empty reports whether the entry would change nothing.
 func (e Entry) Empty() bool {
-	return len(e.Done)+len(e.Pending)+len(e.Resolved)+len(e.Gaps) == 0 && e.Desired == nil
+	return len(e.Done)+len(e.Pending)+len(e.Resolved)+len(e.Gaps)+len(e.Backfills) == 0 &&
+		e.Desired == nil && e.Watermark == nil
 }

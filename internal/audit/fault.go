@@ -33,6 +33,8 @@ const (
 	CauseTooLarge       Cause = "too-large"       // the broker refuses a message of this size
 	CauseRefused        Cause = "refused"         // the broker refuses a message for another reason
 	CauseAge            Cause = "age"             // older than the 7 days that the API keeps
+	CauseStopped        Cause = "stopped"         // the subscription was off: an operator stopped it
+	CauseSkipped        Cause = "skipped"         // an operator moved the watermark past it
 	CauseSpool          Cause = "spool"           // no room for a temporary file
 	CauseSink           Cause = "sink"            // Kafka is away or refuses us
 	CauseCheckpoint     Cause = "checkpoint"      // Redis is away or refuses us

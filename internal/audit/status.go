@@ -1,6 +1,9 @@
 package audit
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // State is what a stream is doing, as the status page and /api/status tell it.
 type State string
@@ -26,12 +29,26 @@ type LastError struct {
 	Hint    string    `json:"hint"`
 }
 
-// GapStatus is a gap as the status tells it.
+// GapStatus is a gap as the status tells it. The end of an open one is null in JSON.
 type GapStatus struct {
 	From  time.Time `json:"from"`
 	To    time.Time `json:"to"`
 	Cause Cause     `json:"cause"`
 	Count int       `json:"count"`
+}
+
+// MarshalJSON writes a missing end as null, which reads back as the zero time.
+func (g GapStatus) MarshalJSON() ([]byte, error) {
+	var to *time.Time
+	if !g.To.IsZero() {
+		to = &g.To
+	}
+	return json.Marshal(struct {
+		From  time.Time  `json:"from"`
+		To    *time.Time `json:"to"`
+		Cause Cause      `json:"cause"`
+		Count int        `json:"count"`
+	}{g.From, to, g.Cause, g.Count})
 }
 
 // StreamStatus is one stream in /api/status.

@@ -1,0 +1,96 @@
+package audit
+
+import (
+	"slices"
+	"time"
+)
+
+// Wish is what operators want of a stream. Anyone may write it, the last writer wins; the stream's owner reads it
+// before every poll and obeys. It is no part of the checkpoint: a Reset leaves it alone, a Redis that forgets
+// everything forgets it too. The zero value asks for nothing: the stream runs.
+type Wish struct {
+	State     DesiredState   `json:"state,omitempty"` // empty: nobody asked for any
+	Since     time.Time      `json:"since,omitzero"`
+	By        string         `json:"by,omitempty"`      // who asked for the state, as the command claims
+	Command   string         `json:"command,omitempty"` // id of the command that asked for the state
+	Watermark *WatermarkWish `json:"watermark,omitempty"`
+	Backfills []Backfill     `json:"backfills,omitempty"` // in the order in which they were asked for
+}
+
+// Wanted returns the state that is wished for, Running if nobody asked for any.
+func (w Wish) Wanted() DesiredState {
+	if w.State == "" {
+		return Running
+	}
+	return w.State
+}
+
+// Backfill returns the back-fill with this id.
+func (w Wish) Backfill(id string) (Backfill, bool) {
+	i := slices.IndexFunc(w.Backfills, func(b Backfill) bool { return b.ID == id })
+	if i < 0 {
+		return Backfill{}, false
+	}
+	return w.Backfills[i], true
+}
+
+// WatermarkWish asks for another watermark. The owner obeys while the stream is paused, once: it remembers the command
+// as Checkpoint.Moved.
+type WatermarkWish struct {
+	To      time.Time `json:"to,omitzero"`       // the new watermark
+	Reset   bool      `json:"reset,omitempty"`   // forget what was delivered, too; a zero To is then the first fetch
+	Command string    `json:"command,omitempty"` // id of the command that asked
+}
+
+// BackfillMode says what a back-fill publishes.
+type BackfillMode string
+
+// The modes.
+const (
+	BackfillMissing   BackfillMode = "missing"   // what the ledger lacks
+	BackfillRepublish BackfillMode = "republish" // everything, for a receiver that lost its index
+)
+
+// Backfill asks for a stretch of the past to be read beside the live windows. It never moves the watermark.
+type Backfill struct {
+	ID        string          `json:"id"`
+	From      time.Time       `json:"from"` // contentCreated, inclusive
+	To        time.Time       `json:"to"`   // exclusive
+	Mode      BackfillMode    `json:"mode"`
+	Topic     string          `json:"topic,omitempty"` // empty: the stream's own
+	Filters   BackfillFilters `json:"filters,omitzero"`
+	Asked     time.Time       `json:"asked"`
+	By        string          `json:"by,omitempty"` // who asked, as the command claims
+	Cancelled bool            `json:"cancelled,omitempty"`
+}
+
+// BackfillFilters narrow a back-fill. An empty list lets everything through.
+type BackfillFilters struct {
+	RecordTypes []string `json:"record_types,omitempty"`
+	Workloads   []string `json:"workloads,omitempty"`
+	Operations  []string `json:"operations,omitempty"`
+}
+
+// BackfillState is how far a back-fill has come.
+type BackfillState string
+
+// The states of a back-fill; all but the first are final.
+const (
+	BackfillRunning   BackfillState = "running"
+	BackfillDone      BackfillState = "done"
+	BackfillCancelled BackfillState = "cancelled"
+	BackfillFailed    BackfillState = "failed"
+)
+
+// BackfillProgress is what the owner remembers of a back-fill, in the checkpoint.
+type BackfillProgress struct {
+	ID       string        `json:"id"`
+	Next     time.Time     `json:"next"` // everything created before it is done
+	Blobs    int64         `json:"blobs"`
+	Records  int64         `json:"records"`
+	Requests int64         `json:"requests"`
+	State    BackfillState `json:"state"`
+	Error    string        `json:"error,omitempty"` // why it failed, or what could not be read
+	Started  time.Time     `json:"started"`
+	Ended    time.Time     `json:"ended,omitzero"`
+}
