@@ -20,11 +20,13 @@ type FileSink struct {
 	path    string
 	options Options
 
-	mu   sync.Mutex // guards the following
-	file *os.File
+	mu    sync.Mutex // guards the following
+	file  *os.File
+	whole bool // the file ends with a whole line
 }
 
-// NewFile opens the file, creating it if need be. A line that a crash cut off is removed: nobody acknowledged it.
+// NewFile opens the file, creating it if need be. The first commit removes a line that a crash cut off: nobody
+// acknowledged it. Until then nothing is changed, since another process may be writing.
 func NewFile(path string, o Options) (*FileSink, error) {
 	f := &FileSink{path: path, options: o.withDefaults()}
 	if err := f.reopen(); err != nil {
@@ -69,6 +71,12 @@ func (f *FileSink) commit(c audit.Commit) error {
 	if err := f.current(); err != nil {
 		return err
 	}
+	if !f.whole {
+		if err := dropCutLine(f.file); err != nil {
+			return fmt.Errorf("prepare sink.path: %w", err)
+		}
+		f.whole = true
+	}
 	before, err := f.file.Stat()
 	if err != nil {
 		return fmt.Errorf("look at sink.path: %w", err)
@@ -109,13 +117,10 @@ func (f *FileSink) reopen() error {
 	if err != nil {
 		return fmt.Errorf("open sink.path: %w", err)
 	}
-	if err = dropCutLine(file); err == nil {
-		err = syncDirectory(f.path)
-	}
-	if err != nil {
+	if err := syncDirectory(f.path); err != nil {
 		return errors.Join(fmt.Errorf("prepare sink.path: %w", err), file.Close())
 	}
-	f.file = file
+	f.file, f.whole = file, false
 	return nil
 }
 

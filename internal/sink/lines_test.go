@@ -207,3 +207,30 @@ func TestFileThatCannotBeOpened(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// diagnose looks at the file while another process may be in the middle of a line.
+func TestLookingAtAFileChangesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events.jsonl")
+	const half = "{}\n{\"half\":"
+	if err := os.WriteFile(path, []byte(half), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := sink.NewFile(path, sink.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if found, err := s.Check(t.Context()); err != nil || len(found) > 0 {
+		t.Errorf("found %v, %v", found, err)
+	}
+	got, err := os.ReadFile(path)
+	if err != nil || string(got) != half {
+		t.Errorf("the file holds %q, %v", got, err)
+	}
+	p := publisherOf(t, s)
+	publish(t, p, audit.Commit{Status: []audit.StatusMessage{{Stream: stream, Kind: "started"}}})
+	got, err = os.ReadFile(path)
+	if err != nil || !strings.HasPrefix(string(got), "{}\n{\"kind\":") {
+		t.Errorf("after a commit the file holds %q, %v", got, err)
+	}
+}
