@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -21,11 +23,25 @@ type cli struct {
 
 // tenantFlags choose what a command is about and how it answers.
 type tenantFlags struct {
+	outputFlag
+
 	Tenant string `help:"Name or GUID of the tenant; default: all of them." placeholder:"TENANT"`
+}
+
+// outputFlag chooses how a command answers.
+type outputFlag struct {
 	Output string `help:"table for people, json for programs." enum:"table,json" default:"table"`
 }
 
-func (f tenantFlags) json() bool { return f.Output == "json" }
+func (f outputFlag) json() bool { return f.Output == "json" }
+
+// printJSON prints the answer of a command as one object under its name.
+func printJSON(w io.Writer, name string, answer any) error {
+	if err := json.NewEncoder(w).Encode(map[string]any{name: answer}); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}
 
 // exited is what kong asks for after it has printed the help.
 type exited int

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+
+	"go.yaml.in/yaml/v3"
 
 	"o365-kafka-connector/config"
 )
@@ -12,10 +15,12 @@ type configCommand struct {
 	Print configPrintCommand `cmd:"" help:"Print what counts in the end, for each tenant, with secrets masked."`
 }
 
-type configCheckCommand struct{}
+type configCheckCommand struct {
+	outputFlag
+}
 
 // Run checks the file, and the files that it names.
-func (configCheckCommand) Run(ctx context.Context, env *environment, c *cli) error {
+func (cmd configCheckCommand) Run(ctx context.Context, env *environment, c *cli) error {
 	cfg, err := config.Load(c.ConfigFile)
 	if err != nil {
 		return err
@@ -23,29 +28,54 @@ func (configCheckCommand) Run(ctx context.Context, env *environment, c *cli) err
 	if err := checkParts(ctx, cfg); err != nil {
 		return err
 	}
+	if cmd.json() {
+		streams, _ := countStreams(cfg)
+		return printJSON(env.stdout, "config", map[string]any{"ok": true, "file": c.ConfigFile, "tenants": len(cfg.Tenants), "streams": streams})
+	}
 	_, err = fmt.Fprintf(env.stdout, "%s is fine: %s\n", c.ConfigFile, summary(cfg))
 	return err
 }
 
-type configPrintCommand struct{}
+type configPrintCommand struct {
+	outputFlag
+}
 
 // Run prints the settings that count.
-func (configPrintCommand) Run(env *environment, c *cli) error {
+func (cmd configPrintCommand) Run(env *environment, c *cli) error {
 	cfg, err := config.Load(c.ConfigFile)
 	if err != nil {
 		return err
 	}
-	return cfg.Print(env.stdout)
+	if !cmd.json() {
+		return cfg.Print(env.stdout)
+	}
+	var printed bytes.Buffer
+	if err := cfg.Print(&printed); err != nil {
+		return err
+	}
+	var tree map[string]any
+	if err := yaml.Unmarshal(printed.Bytes(), &tree); err != nil {
+		return fmt.Errorf("write configuration: %w", err)
+	}
+	return printJSON(env.stdout, "config", tree)
+}
+
+// countStreams counts the streams that are known by name; all tells that there are no others.
+func countStreams(cfg *config.Config) (streams int, all bool) {
+	all = true
+	for _, t := range cfg.Tenants {
+		streams += len(t.ContentTypes)
+		all = all && len(t.ContentTypes) > 0
+	}
+	return streams, all
 }
 
 // summary says in a few words what a configuration is about.
 func summary(cfg *config.Config) string {
-	streams, unknown := 0, ""
-	for _, t := range cfg.Tenants {
-		streams += len(t.ContentTypes)
-		if len(t.ContentTypes) == 0 {
-			unknown = " and what is enabled at Microsoft"
-		}
+	streams, all := countStreams(cfg)
+	unknown := ""
+	if !all {
+		unknown = " and what is enabled at Microsoft"
 	}
 	return fmt.Sprintf("tenants: %d, streams: %d%s", len(cfg.Tenants), streams, unknown)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -49,15 +48,12 @@ func (cmd diagnoseCommand) Run(ctx context.Context, env *environment, c *cli) er
 	}
 	err := d.all(ctx, c, cmd.Tenant)
 	if cmd.json() {
-		var out struct {
-			Diagnose struct {
-				OK     bool      `json:"ok"`
-				Checks []finding `json:"checks"`
-			} `json:"diagnose"`
-		}
-		out.Diagnose.OK, out.Diagnose.Checks = d.count(failed) == 0, d.findings
-		if writeErr := json.NewEncoder(env.stdout).Encode(out); writeErr != nil {
-			return fmt.Errorf("write diagnosis: %w", writeErr)
+		answer := struct {
+			OK     bool      `json:"ok"`
+			Checks []finding `json:"checks"`
+		}{d.count(failed) == 0, d.findings}
+		if writeErr := printJSON(env.stdout, "diagnose", answer); writeErr != nil {
+			return writeErr
 		}
 	}
 	if err == nil && d.count(failed) > 0 {

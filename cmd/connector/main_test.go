@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -154,4 +156,32 @@ func TestGraceBoundsTheEnd(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 	})
+}
+
+func TestCommandsAnswerInJSON(t *testing.T) {
+	version = "1.2.3"
+	defer func() { version = "" }()
+	if got := call(t, "version", "--output", "json"); got != (outcome{stdout: `{"version":"1.2.3"}` + "\n"}) {
+		t.Errorf("version: %+v", got)
+	}
+	r := newRig(t, emulator.Config{})
+	path := r.config(r.tenant(), "")
+	want := fmt.Sprintf(`{"config":{"file":%q,"ok":true,"streams":5,"tenants":1}}`+"\n", path)
+	if got := call(t, "config", "check", "--output=json", "--config", path); got != (outcome{stdout: want}) {
+		t.Errorf("config check: %+v", got)
+	}
+	got := call(t, "config", "print", "--output=json", "--config", path)
+	var printed struct {
+		Config struct {
+			Tenants []struct {
+				Auth map[string]any `json:"auth"`
+			} `json:"tenants"`
+		} `json:"config"`
+	}
+	if err := json.Unmarshal([]byte(got.stdout), &printed); err != nil || got.code != 0 || len(printed.Config.Tenants) != 1 {
+		t.Fatalf("config print: %v: %+v", err, got)
+	}
+	if printed.Config.Tenants[0].Auth["client_secret"] != "***" || strings.Contains(got.stdout, emulator.DefaultClientSecret) {
+		t.Errorf("secret is printed: %s", got.stdout)
+	}
 }

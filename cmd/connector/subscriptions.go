@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -110,7 +109,7 @@ func printSubscriptionsJSON(env *environment, answers []subscriptions, several b
 	if !answered {
 		return nil
 	}
-	return json.NewEncoder(env.stdout).Encode(map[string]any{"MicrosoftManagement": map[string]any{"Subscription": list}})
+	return printJSON(env.stdout, "MicrosoftManagement", map[string]any{"Subscription": list})
 }
 
 func printSubscriptions(env *environment, answers []subscriptions, several bool) error {

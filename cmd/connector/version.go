@@ -8,10 +8,15 @@ import (
 // version is stamped by the linker: -ldflags "-X main.version=1.2.3".
 var version string
 
-type versionCommand struct{}
+type versionCommand struct {
+	outputFlag
+}
 
 // Run prints the version.
-func (versionCommand) Run(env *environment) error {
+func (cmd versionCommand) Run(env *environment) error {
+	if cmd.json() {
+		return printJSON(env.stdout, "version", currentVersion())
+	}
 	_, err := fmt.Fprintln(env.stdout, currentVersion())
 	return err
 }
