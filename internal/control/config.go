@@ -40,34 +40,42 @@ func (c Config) Validate() error {
 	if c.Enabled {
 		errs = append(errs, errors.New("enabled: true does not exist in this version: leave it false"))
 	}
-	errs = append(errs, c.later()...)
 	if c.GroupID == "" {
 		errs = append(errs, errors.New("group_id: must not be empty: it names the deployment, e.g. o365-connector"))
 	}
-	return errors.Join(errs...)
+	if c.HeartbeatInterval <= 0 || c.HeartbeatInterval >= c.SessionTimeout/3 {
+		errs = append(errs, errors.New("heartbeat_interval: must be positive and less than a third of session_timeout, e.g. 500ms"))
+	}
+	if c.Partitions < 1 {
+		errs = append(errs, errors.New("partitions: must be at least 1, e.g. 12"))
+	}
+	if c.MaxAge <= 0 {
+		errs = append(errs, errors.New("max_age: must be positive, e.g. 24h"))
+	}
+	return errors.Join(append(errs, c.checkNames()...)...)
 }
 
-// later reports the settings that count for nothing as long as nobody can enable control.
-func (c Config) later() []error {
-	var d Config
-	d.SetDefaults()
+func (c Config) checkNames() []error {
 	var errs []error
-	for _, k := range []struct {
-		key   string
-		unset bool
-	}{
-		{"topic", c.Topic == d.Topic},
-		{"partitions", c.Partitions == d.Partitions},
-		{"reply_topic", c.ReplyTopic == d.ReplyTopic},
-		{"allow", len(c.Allow) == 0},
-		{"reply_topics", len(c.ReplyTopics) == 0},
-		{"max_age", c.MaxAge == d.MaxAge},
-		{"hmac_key_file", c.HMACKeyFile == ""},
-		{"session_timeout", c.SessionTimeout == d.SessionTimeout},
-		{"heartbeat_interval", c.HeartbeatInterval == d.HeartbeatInterval},
-	} {
-		if !k.unset {
-			errs = append(errs, fmt.Errorf("%s: there are no commands over Kafka in this version: leave the key out", k.key))
+	if err := checkTopic(c.Topic); err != nil {
+		errs = append(errs, fmt.Errorf("topic: %w", err))
+	}
+	if err := checkTopic(c.ReplyTopic); err != nil {
+		errs = append(errs, fmt.Errorf("reply_topic: %w", err))
+	}
+	if c.Topic == c.ReplyTopic {
+		errs = append(errs, errors.New("reply_topic: must not be the control topic: replies would be read as commands"))
+	}
+	for i, name := range c.ReplyTopics {
+		if err := checkTopic(name); err != nil {
+			errs = append(errs, fmt.Errorf("reply_topics[%d]: %w", i, err))
+		} else if name == c.Topic {
+			errs = append(errs, fmt.Errorf("reply_topics[%d]: must not be the control topic: replies would be read as commands", i))
+		}
+	}
+	for i, entry := range c.Allow {
+		if _, _, err := parseAllow(entry); err != nil {
+			errs = append(errs, fmt.Errorf("allow[%d]: %q is no command: %w", i, entry, err))
 		}
 	}
 	return errs
