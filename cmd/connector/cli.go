@@ -76,6 +76,9 @@ func execute(ctx context.Context, args []string, env *environment) (err error) {
 	if err != nil {
 		return usageError{err}
 	}
+	if c.ConfigFile == "" { // an environment variable without a value
+		c.ConfigFile = "./connector.yaml"
+	}
 	return parsed.Run()
 }
 

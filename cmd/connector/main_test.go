@@ -78,6 +78,15 @@ func TestConfigCheckAndPrint(t *testing.T) {
 	}
 }
 
+func TestEmptyVariableNamesNoFile(t *testing.T) {
+	t.Setenv("CONNECTOR_CONFIG", "")
+	t.Chdir(t.TempDir())
+	got := call(t, "config", "check")
+	if got.code != exitUsage || !strings.Contains(got.stderr, "configuration ./connector.yaml is not usable") {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestConfigCheckReadsTheFilesThatAreNamed(t *testing.T) {
 	r := newRig(t, emulator.Config{})
 	path := r.config(strings.Replace(r.tenant(), "http:", "ftp:", 1)+"    source: {ca_file: nowhere.pem}\n",
