@@ -34,7 +34,7 @@ func TestLongerDeadlineIsRemembered(t *testing.T) {
 		faults:   []emulator.Fault{slow},
 		settings: map[string]any{"source.timeout": "2s", "source.sweep.interval": "30m"},
 	})
-	c.await("the other stream is read", 2*time.Second, func() bool {
+	c.await("the other stream is read", 10*time.Second, func() bool {
 		return c.delivered("", emulator.Exchange) == c.offered("", emulator.Exchange)
 	})
 	c.catchesUp(30 * time.Second)

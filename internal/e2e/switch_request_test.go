@@ -74,7 +74,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 		Kind: emulator.Throttle, Tenant: otherTenant, Operation: "content", ContentType: emulator.General, First: 1, RetryAfter: 5 * time.Second,
 	}}})
 	c.await("a request is refused", 10*time.Second, func() bool { return c.fired(emulator.Throttle) == 1 })
-	from := time.Now().Add(500 * time.Millisecond) // for what was on its way
+	from := time.Now().Add(time.Second) // for what was on its way
 	time.Sleep(4 * time.Second)
 	refused := c.requests.of(otherTenant, "contentType", emulator.General)
 	if len(refused) == 0 {

@@ -43,9 +43,6 @@ func (w *run) cover(ctx context.Context, window audit.Window, listed func(*tally
 		if ctx.Err() != nil || !ok {
 			return errors.Join(ctx.Err(), err)
 		}
-		if err := w.hold.wait(ctx); err != nil {
-			return err
-		}
 		switch {
 		case f.Cause == audit.CauseWindow:
 			return errReplan

@@ -21,15 +21,21 @@ var slowly = map[audit.Cause]time.Duration{
 	audit.CauseStartThrottled: time.Minute,
 }
 
-// hold makes everything of a stream that asks the API wait after a fault that concerns more than one blob.
+// probing is how long the first caller after a pause has for itself, to find out whether the outage is over.
+const probing = 5 * time.Second
+
+// hold makes everything of a stream that asks the API wait after a fault that concerns more than one blob. When the
+// pause is over, one caller tries; the others go on when it succeeds.
 type hold struct {
-	mu    sync.Mutex // guards the following
-	until time.Time
-	delay backoff.BackOff
+	mu      sync.Mutex // guards the following
+	until   time.Time  // end of the pause; zero: there is no outage
+	probe   time.Time  // until when a caller that tries keeps the others waiting
+	changed chan struct{}
+	delay   backoff.BackOff
 }
 
 func newHold() *hold {
-	return &hold{delay: newBackOff(500*time.Millisecond, time.Minute)}
+	return &hold{changed: make(chan struct{}), delay: newBackOff(500*time.Millisecond, time.Minute)}
 }
 
 // newBackOff never gives up.
@@ -51,31 +57,62 @@ func (h *hold) raise(f *audit.Fault) {
 	if until := now.Add(delay); until.After(h.until) {
 		h.until = until
 	}
+	h.wake()
 }
 
-// clear notes that something worked. While callers still wait, it was asked before the fault and says nothing.
+// clear notes that something worked. During a pause it was asked before the fault and says nothing.
 func (h *hold) clear() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !h.until.IsZero() && time.Now().After(h.until) {
 		h.until = time.Time{}
 		h.delay.Reset()
+		h.wake()
 	}
 }
 
-// wait returns once the stream may ask again.
+// wake ends the trial and has all callers of wait look again.
+func (h *hold) wake() {
+	h.probe = time.Time{}
+	close(h.changed)
+	h.changed = make(chan struct{})
+}
+
+// wait returns once the caller may ask. Who asks then says how it went, with clear or raise.
 func (h *hold) wait(ctx context.Context) error {
 	for {
-		h.mu.Lock()
-		left := time.Until(h.until)
-		h.mu.Unlock()
+		left, changed := h.left()
 		if left <= 0 {
 			return ctx.Err()
 		}
-		if err := pause(ctx, left); err != nil {
-			return err
+		timer := time.NewTimer(left)
+		select {
+		case <-timer.C:
+		case <-changed:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 	}
+}
+
+// left returns how long the caller has to wait at most; 0 lets it ask.
+func (h *hold) left() (time.Duration, <-chan struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := time.Now()
+	switch {
+	case h.until.IsZero():
+		return 0, h.changed
+	case h.until.After(now):
+		return h.until.Sub(now), h.changed
+	case h.probe.After(now):
+		return h.probe.Sub(now), h.changed
+	}
+	h.probe = now.Add(probing)
+	return 0, h.changed
 }
 
 // pause waits for d or the end of the context.

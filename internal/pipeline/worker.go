@@ -98,7 +98,8 @@ func (w *run) prepare(soft, hard context.Context, p worker) error {
 			try--
 			continue
 		}
-		w.report.OK(PartFetch) // the service answers
+		w.hold.clear() // the service answers
+		w.report.OK(PartFetch)
 		w.report.blobFault(p.job.blob, f)
 		if p.job.prior != nil || try >= tries || time.Since(began) >= tryFor || expired(p.job.blob, w.Source.Now()) {
 			return w.send(hard, w.giveBack(p.job, f))

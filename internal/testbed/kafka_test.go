@@ -70,9 +70,7 @@ func TestKafkaKeepsItsDataOverKill(t *testing.T) {
 	if err := b.Pause(); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-	defer cancel()
-	if err := metadata(ctx, b.Address(), 1); err == nil {
+	if !silent(t, b.Address()) {
 		t.Error("paused broker answers")
 	}
 	if err := b.Resume(); err != nil {
@@ -88,6 +86,20 @@ func TestKafkaKeepsItsDataOverKill(t *testing.T) {
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
 		t.Errorf("directory after close: %v", err)
 	}
+}
+
+// silent reports whether a broker stops answering; the signal that pauses it may take a moment to act.
+func silent(t *testing.T, addr string) bool {
+	t.Helper()
+	for range 5 {
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		err := metadata(ctx, addr, 1)
+		cancel()
+		if err != nil {
+			return true
+		}
+	}
+	return false
 }
 
 func TestSecureKafkaAsksForCredentials(t *testing.T) {
