@@ -60,7 +60,7 @@ func (d gapDocument) gap() audit.Gap {
 	return audit.Gap{From: d.From, To: d.To, Cause: d.Cause, Count: d.Count, Noted: d.Noted}
 }
 
-// desiredDocument is an operator's wish as the file store keeps it.
+// desiredDocument is the state that is obeyed, as the file store keeps it.
 type desiredDocument struct {
 	State audit.DesiredState `json:"state"`
 	Since time.Time          `json:"since,omitzero"`
@@ -77,6 +77,15 @@ type entryDocument struct {
 	Resolved []audit.Hash      `json:"resolved,omitempty"`
 	Gaps     []gapDocument     `json:"gaps,omitempty"`
 	Desired  *desiredDocument  `json:"desired,omitempty"`
+	Moved    *moveDocument     `json:"moved,omitempty"`
+
+	Backfills []audit.BackfillProgress `json:"backfills,omitempty"`
+}
+
+// moveDocument is another watermark, in microseconds since 1970.
+type moveDocument struct {
+	To      int64  `json:"to"`
+	Command string `json:"command"`
 }
 
 func storeEntry(e audit.Entry, position int64) entryDocument {
@@ -89,6 +98,12 @@ func storeEntry(e audit.Entry, position int64) entryDocument {
 	}
 	if e.Desired != nil {
 		d.Desired = &desiredDocument{State: e.Desired.State, Since: e.Desired.Since.UTC()}
+	}
+	if e.Watermark != nil {
+		d.Moved = &moveDocument{To: micros(e.Watermark.To), Command: e.Watermark.Command}
+	}
+	for _, b := range e.Backfills {
+		d.Backfills = append(d.Backfills, storeBackfill(b))
 	}
 	return d
 }
@@ -110,6 +125,9 @@ func checkEntry(e audit.Entry) error {
 	}
 	if e.Time.Unix() <= 0 {
 		return fmt.Errorf("apply checkpoint entry %d: it has no time", e.N)
+	}
+	if e.Watermark != nil && e.Watermark.To.Unix() <= 0 {
+		return fmt.Errorf("apply checkpoint entry %d: it moves the watermark to no time", e.N)
 	}
 	return nil
 }

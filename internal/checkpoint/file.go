@@ -9,18 +9,24 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"o365-kafka-connector/internal/audit"
 )
 
 // fileStore is the Store in a directory: a lock, the deployment, and a log per stream, named
-// <tenant GUID>/<content type>.log.
+// <tenant GUID>/<content type>.log. Beside it stands the wish, <content type>.desired.json; answers of commands are in
+// the directory answers.
 type fileStore struct {
 	directory string
 	lock      *os.File
 
 	mu      sync.Mutex // guards the following
 	streams map[string]*fileStream
+	lines   map[string]statusLine
+	claims  map[string]claim
+	swept   time.Time  // when old answers were last looked for
+	desire  sync.Mutex // held while a wish changes
 }
 
 func openFile(directory string) (*fileStore, error) {
@@ -33,7 +39,10 @@ func openFile(directory string) (*fileStore, error) {
 			"another instance uses "+directory+": stop it, give each instance its own directory and streams, "+
 				"or share the work with checkpoint.kind: redis")
 	}
-	return &fileStore{directory: directory, lock: lock, streams: map[string]*fileStream{}}, nil
+	return &fileStore{
+		directory: directory, lock: lock,
+		streams: map[string]*fileStream{}, lines: map[string]statusLine{}, claims: map[string]claim{},
+	}, nil
 }
 
 func fileFault(what string, err error) error { return fault(fmt.Errorf("%s: %w", what, err), hintDisk) }
@@ -56,11 +65,14 @@ func (f *fileStore) stream(s audit.Stream) *fileStream {
 	defer f.mu.Unlock()
 	stream, ok := f.streams[s.Key()]
 	if !ok {
-		path := filepath.Join(f.directory, filepath.Base(s.Tenant.ID), filepath.Base(string(s.ContentType))+".log")
-		stream = &fileStream{path: path}
+		stream = &fileStream{path: f.path(s, ".log")}
 		f.streams[s.Key()] = stream
 	}
 	return stream
+}
+
+func (f *fileStore) path(s audit.Stream, suffix string) string {
+	return filepath.Join(f.directory, filepath.Base(s.Tenant.ID), filepath.Base(string(s.ContentType))+suffix)
 }
 
 // Check reports what the directory is.

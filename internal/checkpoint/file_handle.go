@@ -41,13 +41,8 @@ func (h *fileHandle) Load(ctx context.Context) (audit.Checkpoint, bool, error) {
 		return audit.Checkpoint{}, false, err
 	}
 	defer h.file.mu.Unlock()
-	if h.file.state.damage != nil {
-		return audit.Checkpoint{}, false, h.wrap("load checkpoint", h.file.state.damage)
-	}
-	if !h.file.state.present {
-		return audit.Checkpoint{}, false, nil
-	}
-	return h.file.state.checkpoint(), true, nil
+	c, ok, err := h.file.state.load()
+	return c, ok, h.wrap("load checkpoint", err)
 }
 
 // Reset starts a new log.

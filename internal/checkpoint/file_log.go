@@ -33,7 +33,10 @@ type baseDocument struct {
 	Pending    []pendingDocument `json:"pending,omitempty"`
 	Gaps       []gapDocument     `json:"gaps,omitempty"`
 	Desired    desiredDocument   `json:"desired"`
+	Moved      string            `json:"moved,omitempty"`
 	Ledger     int               `json:"ledger"` // number of hashes that follow
+
+	Backfills []audit.BackfillProgress `json:"backfills,omitempty"`
 }
 
 // ledgerDocument holds the hashes that were marked in the same second.

@@ -27,6 +27,8 @@ type fileState struct {
 	pending    map[audit.Hash]pendingDocument
 	gaps       []gapDocument
 	desired    desiredDocument
+	moved      string
+	backfills  []audit.BackfillProgress
 	ledger     map[audit.Hash]uint32 // second of marking
 	trimmed    int64                 // where the ledger was cut off last, in seconds
 	missing    int                   // hashes of the base still to come
@@ -79,6 +81,7 @@ func (s *fileState) foldBase(b baseDocument) error {
 	fresh := newFileState()
 	fresh.present, fresh.n, fresh.epoch, fresh.position = b.Present, b.N, b.Epoch, b.Position
 	fresh.last, fresh.firstStart, fresh.progress, fresh.desired = b.Last, b.FirstStart, b.Progress, b.Desired
+	fresh.moved, fresh.backfills = b.Moved, b.Backfills
 	fresh.gaps, fresh.missing = b.Gaps, b.Ledger
 	for _, p := range b.Pending {
 		fresh.pending[audit.HashOf(p.ID)] = p
@@ -107,14 +110,29 @@ func (s *fileState) foldEntry(e entryDocument) error {
 	for _, h := range e.Resolved {
 		delete(s.pending, h)
 	}
-	s.gaps = append(s.gaps, e.Gaps...)
-	s.gaps = s.gaps[max(0, len(s.gaps)-maxGaps):]
+	s.addGaps(e.Gaps)
 	if e.Desired != nil {
 		s.desired = *e.Desired
 	}
+	if e.Moved != nil {
+		s.progress.Watermark, s.moved = e.Moved.To, e.Moved.Command
+		s.firstStart = min(s.firstStart, e.Moved.To)
+	}
+	s.backfills = upsertBackfills(s.backfills, e.Backfills, at)
 	s.trim(min(at, time.Now().Unix()) - int64(LedgerAge/time.Second))
 	s.n, s.position, s.last = e.N, e.Position, hash
 	return nil
+}
+
+// addGaps lets each gap take the place of an open one of its start and cause.
+func (s *fileState) addGaps(gaps []gapDocument) {
+	for _, g := range gaps {
+		s.gaps = slices.DeleteFunc(s.gaps, func(o gapDocument) bool {
+			return o.To.IsZero() && o.From.Equal(g.From) && o.Cause == g.Cause
+		})
+		s.gaps = append(s.gaps, g)
+	}
+	s.gaps = s.gaps[max(0, len(s.gaps)-maxGaps):]
 }
 
 // trim forgets what was marked before the cutoff.
@@ -126,12 +144,22 @@ func (s *fileState) trim(cutoff int64) {
 	maps.DeleteFunc(s.ledger, func(_ audit.Hash, at uint32) bool { return int64(at) < cutoff })
 }
 
+// load returns the checkpoint, false if there is none, audit.ErrLost if it is damaged.
+func (s *fileState) load() (audit.Checkpoint, bool, error) {
+	if s.damage != nil || !s.present {
+		return audit.Checkpoint{}, false, s.damage
+	}
+	return s.checkpoint(), true, nil
+}
+
 // checkpoint returns the state as the pipeline sees it.
 func (s *fileState) checkpoint() audit.Checkpoint {
 	c := audit.Checkpoint{
 		N: s.n, Epoch: s.epoch, Position: s.position, FirstStart: fromMicros(s.firstStart),
 		Progress: s.progress.progress(), Desired: audit.Desired{State: s.desired.State, Since: s.desired.Since},
+		Moved: s.moved, Backfills: slices.Clone(s.backfills),
 	}
+	sortBackfills(c.Backfills)
 	for _, d := range s.pending {
 		c.Pending = append(c.Pending, d.pending())
 	}
@@ -147,7 +175,7 @@ func (s *fileState) base() *baseDocument {
 	return &baseDocument{
 		Schema: schemaVersion, Present: s.present, N: s.n, Epoch: s.epoch, Position: s.position, Last: s.last,
 		FirstStart: s.firstStart, Progress: s.progress, Pending: slices.Collect(maps.Values(s.pending)), Gaps: s.gaps,
-		Desired: s.desired, Ledger: len(s.ledger),
+		Desired: s.desired, Moved: s.moved, Backfills: s.backfills, Ledger: len(s.ledger),
 	}
 }
 

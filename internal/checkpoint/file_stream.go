@@ -104,10 +104,7 @@ func (f *fileStream) read() error {
 	}
 	if err != nil {
 		_ = log.Close()
-		if _, ok := errors.AsType[*audit.Fault](err); ok {
-			return err
-		}
-		return fileFault("read checkpoint log", err)
+		return readFault(err)
 	}
 	end, err := log.Seek(0, io.SeekEnd)
 	if err != nil {
@@ -123,6 +120,35 @@ func cut(log *os.File, size int64) error {
 		return err
 	}
 	return log.Sync()
+}
+
+// peek returns what is remembered, and changes nothing.
+func (f *fileStream) peek() (audit.Checkpoint, bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	state := f.state
+	if state == nil || !f.intact() {
+		log, err := os.Open(f.path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return audit.Checkpoint{}, false, nil
+		}
+		if err != nil {
+			return audit.Checkpoint{}, false, fileFault("read checkpoint log", err)
+		}
+		defer func() { _ = log.Close() }()
+		if state, _, err = readLog(log); err != nil {
+			return audit.Checkpoint{}, false, readFault(err)
+		}
+	}
+	return state.load()
+}
+
+// readFault keeps a fault that tells more.
+func readFault(err error) error {
+	if _, ok := errors.AsType[*audit.Fault](err); ok {
+		return err
+	}
+	return fileFault("read checkpoint log", err)
 }
 
 // forget makes the next call read the log anew.
@@ -181,6 +207,10 @@ func (f *fileStream) reset(c audit.Checkpoint) error {
 	fresh.present, fresh.epoch, fresh.position = true, f.state.epoch, c.Position
 	fresh.firstStart, fresh.progress = micros(c.FirstStart), *storeProgress(c.Progress)
 	fresh.desired = desiredDocument{State: c.Desired.State, Since: c.Desired.Since.UTC()}
+	fresh.moved = c.Moved
+	for _, b := range c.Backfills {
+		fresh.backfills = append(fresh.backfills, storeBackfill(b))
+	}
 	return f.rewrite(fresh)
 }
 

@@ -32,6 +32,7 @@ func TestFile(t *testing.T) {
 					t.Fatal(err)
 				}
 			},
+			pass: sleep,
 			save: func(t *testing.T) func() {
 				text := readFile(t, logPath(dir))
 				return func() { writeFile(t, logPath(dir), text) }

@@ -20,7 +20,7 @@ type Operator interface {
 	// change may be called several times, also for a wish that holds its change already. Of back-fills with one id the
 	// last one is kept. More than 100 back-fills are refused: the owner takes out those that have ended.
 	ChangeWish(ctx context.Context, s audit.Stream, change func(*audit.Wish)) error
-	// PutStatus stores the status line of a stream for a time.
+	// PutStatus stores the status line of a stream for a time; a time of 0 takes it away.
 	PutStatus(ctx context.Context, s audit.Stream, status audit.StreamStatus, ttl time.Duration) error
 	// Statuses returns one status for each stream, in the same order. A stream without a line is unowned, with what its
 	// checkpoint tells.

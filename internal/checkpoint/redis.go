@@ -116,10 +116,17 @@ func (r *redisStore) Acquire(ctx context.Context, s audit.Stream) (Handle, error
 	return h, nil
 }
 
-// keys names the stream's keys. What stands in braces puts them on one node of a cluster.
+// keys names the stream's keys that carry its N. What stands in braces puts them on one node of a cluster.
 func (r *redisStore) keys(s audit.Stream) []string {
-	stem := r.config.KeyPrefix + "{" + s.Key() + "}:"
-	return []string{stem + "state", stem + "ledger", stem + "pending", stem + "gaps", stem + "desired"}
+	var keys []string
+	for _, part := range []string{"state", "ledger", "pending", "gaps", "obeyed"} {
+		keys = append(keys, r.key(s, part))
+	}
+	return keys
+}
+
+func (r *redisStore) key(s audit.Stream, part string) string {
+	return r.config.KeyPrefix + "{" + s.Key() + "}:" + part
 }
 
 // Ping reports whether Redis answers and lets us in.

@@ -1,8 +1,10 @@
 package checkpoint
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"o365-kafka-connector/internal/audit"
 	"o365-kafka-connector/internal/testbed"
@@ -23,6 +25,14 @@ func everything(t *testing.T, store Store) error {
 	for i := range maxGaps + 1 {
 		full.Gaps = append(full.Gaps, audit.Gap{Count: i, Noted: base})
 	}
+	opened := audit.Entry{N: 3, Time: base, Gaps: []audit.Gap{{From: base, Noted: base.Add(time.Second)}}}
+	closed := audit.Entry{
+		N: 4, Time: base, Gaps: []audit.Gap{{From: base, To: base, Noted: base}}, Watermark: &audit.WatermarkMove{To: base},
+	}
+	for i := range maxBackfills + 1 {
+		closed.Backfills = append(closed.Backfills, audit.BackfillProgress{ID: fmt.Sprint(i), Ended: base})
+	}
+	line, streams := audit.StreamStatus{}, []audit.Stream{exchange, {Tenant: exchange.Tenant, ContentType: audit.DLP}}
 	calls := []func() error{
 		func() error { return store.Ping(t.Context()) },
 		func() error { return store.Bind(t.Context(), Deployment{KafkaClusterID: "k", GroupID: "g"}) },
@@ -31,6 +41,19 @@ func everything(t *testing.T, store Store) error {
 		func() error { return h.Apply(t.Context(), old, 1) },
 		func() error { return h.Apply(t.Context(), full, 1) },
 		func() error { _, err := h.Unseen(t.Context(), 2, hashes(0, 1)); return err },
+		func() error { return h.Apply(t.Context(), opened, 1) },
+		func() error { return h.Apply(t.Context(), closed, 1) },
+		func() error { _, _, err := store.Peek(t.Context(), exchange); return err },
+		func() error {
+			return store.ChangeWish(t.Context(), exchange, func(w *audit.Wish) { w.By = newToken() })
+		},
+		func() error { _, err := store.Wish(t.Context(), exchange); return err },
+		func() error { return store.PutStatus(t.Context(), exchange, line, time.Minute) },
+		func() error { _, err := store.Statuses(t.Context(), streams); return err },
+		func() error { return store.PutStatus(t.Context(), exchange, line, 0) },
+		func() error { _, _, err := store.BeginAnswer(t.Context(), "id", "a", time.Minute); return err },
+		func() error { return store.AbandonAnswer(t.Context(), "id", "a") },
+		func() error { return store.FinishAnswer(t.Context(), "id", nil, time.Minute) },
 		func() error { return h.Advance(t.Context(), audit.Progress{Watermark: base}) },
 		func() error { _, _, err := h.Load(t.Context()); return err },
 		func() error { return h.Release(t.Context()) },

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"o365-kafka-connector/internal/audit"
@@ -13,7 +14,7 @@ import (
 // mark is the field or member that carries N, beside the data of a key.
 const mark = "!"
 
-// decodeCheckpoint reads the answer of load.lua: state, pending, gaps and desired.
+// decodeCheckpoint reads the answer of load.lua: state, pending, gaps and what is obeyed.
 func decodeCheckpoint(answer []any) (audit.Checkpoint, error) {
 	if len(answer) != 4 {
 		return audit.Checkpoint{}, fmt.Errorf("decode checkpoint: %d parts, want 4", len(answer))
@@ -29,10 +30,11 @@ func decodeCheckpoint(answer []any) (audit.Checkpoint, error) {
 			SubscribeTried: f.time("subscribe_tried"),
 		},
 	}
-	wish := fields{values: flat(answer[3])}
-	c.Desired = audit.Desired{State: audit.DesiredState(wish.values["state"]), Since: wish.time("since")}
-	if f.err != nil || wish.err != nil {
-		return audit.Checkpoint{}, fmt.Errorf("%w: %w", audit.ErrLost, firstError(f.err, wish.err))
+	obeyed := fields{values: flat(answer[3])}
+	c.Desired = audit.Desired{State: audit.DesiredState(obeyed.values["state"]), Since: obeyed.time("since")}
+	c.Moved = obeyed.values["moved"]
+	if f.err != nil || obeyed.err != nil {
+		return audit.Checkpoint{}, fmt.Errorf("%w: %w", audit.ErrLost, firstError(f.err, obeyed.err))
 	}
 	var err error
 	if c.Pending, err = decodePending(flat(answer[1])); err != nil {
@@ -41,7 +43,26 @@ func decodeCheckpoint(answer []any) (audit.Checkpoint, error) {
 	if c.Gaps, err = decodeGaps(answer[2]); err != nil {
 		return audit.Checkpoint{}, fmt.Errorf("%w: %w", audit.ErrLost, err)
 	}
+	if c.Backfills, err = decodeBackfills(obeyed.values); err != nil {
+		return audit.Checkpoint{}, fmt.Errorf("%w: %w", audit.ErrLost, err)
+	}
 	return c, nil
+}
+
+func decodeBackfills(values map[string]string) ([]audit.BackfillProgress, error) {
+	var out []audit.BackfillProgress
+	for name, value := range values {
+		if !strings.HasPrefix(name, "b:") {
+			continue
+		}
+		p, err := unpackBackfill(value)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	sortBackfills(out)
+	return out, nil
 }
 
 func firstError(a, b error) error {

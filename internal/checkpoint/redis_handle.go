@@ -63,26 +63,37 @@ func (h *redisHandle) wrap(what string, err error) error {
 
 // Load reads the checkpoint in one step.
 func (h *redisHandle) Load(ctx context.Context) (audit.Checkpoint, bool, error) {
-	answer, err := h.run(ctx, loadScript, h.epoch)
+	c, ok, err := h.load(ctx, h.epoch)
+	return c, ok, h.wrap("load checkpoint", err)
+}
+
+// load asks on behalf of an epoch, or of nobody.
+func (h *redisHandle) load(ctx context.Context, epoch ...any) (audit.Checkpoint, bool, error) {
+	answer, err := h.run(ctx, loadScript, epoch...)
 	if errors.Is(err, errNone) {
 		return audit.Checkpoint{}, false, nil
 	}
 	if err != nil {
-		return audit.Checkpoint{}, false, h.wrap("load checkpoint", err)
+		return audit.Checkpoint{}, false, err
 	}
 	c, err := decodeCheckpoint(answer)
 	if err != nil {
-		return audit.Checkpoint{}, false, h.wrap("load checkpoint", err)
+		return audit.Checkpoint{}, false, err
 	}
 	return c, true, nil
 }
 
 // Reset starts again at N = 0.
 func (h *redisHandle) Reset(ctx context.Context, c audit.Checkpoint) error {
-	_, err := h.run(ctx, resetScript, h.epoch, newToken(), string(c.Desired.State), micros(c.Desired.Since),
-		"schema", schemaVersion, "position", c.Position, "first_start", micros(c.FirstStart),
+	args := []any{h.epoch, newToken(), string(c.Desired.State), micros(c.Desired.Since), c.Moved}
+	args, err := appendBackfills(args, c.Backfills)
+	if err != nil {
+		return h.wrap("reset checkpoint", err)
+	}
+	args = append(args, "schema", schemaVersion, "position", c.Position, "first_start", micros(c.FirstStart),
 		"watermark", micros(c.Progress.Watermark), "swept", micros(c.Progress.Swept),
 		"swept_fully", micros(c.Progress.SweptFully), "subscribe_tried", micros(c.Progress.SubscribeTried))
+	_, err = h.run(ctx, resetScript, args...)
 	return h.wrap("reset checkpoint", err)
 }
 
@@ -133,7 +144,12 @@ func applyArguments(d entryDocument) ([]any, error) {
 	} else {
 		args = append(args, "", 0)
 	}
-	args = append(args, len(d.Pending))
+	if d.Moved != nil {
+		args = append(args, d.Moved.To, d.Moved.Command)
+	} else {
+		args = append(args, "", "")
+	}
+	args = append(args, int64(backfillAge/time.Second), maxBackfills, len(d.Pending))
 	for _, p := range d.Pending {
 		document, err := json.Marshal(p)
 		if err != nil {
@@ -148,6 +164,19 @@ func applyArguments(d entryDocument) ([]any, error) {
 			return nil, fmt.Errorf("encode gap: %w", err)
 		}
 		args = append(args, max(0, micros(g.Noted)), document)
+	}
+	return appendBackfills(args, d.Backfills)
+}
+
+// appendBackfills adds their number, then id and value of each.
+func appendBackfills(args []any, list []audit.BackfillProgress) ([]any, error) {
+	args = append(args, len(list))
+	for _, p := range list {
+		value, err := packBackfill(p)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, p.ID, value)
 	}
 	return args, nil
 }

@@ -33,6 +33,18 @@ var advanceSource string
 //go:embed lua/bind.lua
 var bindSource string
 
+//go:embed lua/wish.lua
+var wishSource string
+
+//go:embed lua/begin.lua
+var beginSource string
+
+//go:embed lua/finish.lua
+var finishSource string
+
+//go:embed lua/abandon.lua
+var abandonSource string
+
 // The scripts of a stream answer a list that starts with OK, NONE, FENCED or LOST.
 var (
 	acquireScript = redis.NewScript(guard + acquireSource)
@@ -43,4 +55,8 @@ var (
 	applyScript   = redis.NewScript(guard + applySource)
 	advanceScript = redis.NewScript(guard + advanceSource)
 	bindScript    = redis.NewScript(bindSource)
+	wishScript    = redis.NewScript(wishSource)
+	beginScript   = redis.NewScript(beginSource)
+	finishScript  = redis.NewScript(finishSource)
+	abandonScript = redis.NewScript(abandonSource)
 )

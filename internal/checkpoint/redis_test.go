@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
@@ -38,7 +39,12 @@ func TestRedis(t *testing.T) {
 }
 
 func TestMiniredis(t *testing.T) {
-	testStore(t, func(t *testing.T) vault { return redisVault(t, redisConfig(miniredis.RunT(t).Addr())) })
+	testStore(t, func(t *testing.T) vault {
+		server := miniredis.RunT(t)
+		v := redisVault(t, redisConfig(server.Addr()))
+		v.pass = func(_ *testing.T, d time.Duration) { server.FastForward(d) }
+		return v
+	})
 }
 
 // TestRedisCluster runs the contract on three masters.
@@ -66,8 +72,9 @@ func redisVault(t *testing.T, c Config) vault {
 	return vault{
 		open:  func(t *testing.T) Store { return openStore(t, c) },
 		wipe:  func(t *testing.T) { d.wipe(t) },
+		pass:  sleep,
 		save:  func(t *testing.T) func() { return d.save(t) },
-		parts: []string{"state", "ledger", "pending", "gaps", "desired"},
+		parts: []string{"state", "ledger", "pending", "gaps", "obeyed"},
 		drop: func(t *testing.T, s audit.Stream, part string) {
 			if n, err := client.Del(t.Context(), c.KeyPrefix+"{"+s.Key()+"}:"+part).Result(); n != 1 || err != nil {
 				t.Fatalf("delete %s: %d, %v", part, n, err)
@@ -137,7 +144,7 @@ func (d dumper) wipe(t *testing.T) {
 // save returns a function that puts the present state back.
 func (d dumper) save(t *testing.T) func() {
 	t.Helper()
-	hashes, sets := map[string]map[string]string{}, map[string][]redis.Z{}
+	hashes, sets, texts := map[string]map[string]string{}, map[string][]redis.Z{}, map[string]string{}
 	for _, k := range d.keys(t) {
 		kind, err := d.client.Type(t.Context(), k).Result()
 		if err != nil {
@@ -148,6 +155,8 @@ func (d dumper) save(t *testing.T) func() {
 			hashes[k] = d.client.HGetAll(t.Context(), k).Val()
 		case "zset":
 			sets[k] = d.client.ZRangeWithScores(t.Context(), k, 0, -1).Val()
+		case "string":
+			texts[k] = d.client.Get(t.Context(), k).Val()
 		default:
 			t.Fatalf("key %s is a %s", k, kind)
 		}
@@ -157,6 +166,11 @@ func (d dumper) save(t *testing.T) func() {
 		d.wipe(t)
 		for k, v := range hashes {
 			if err := d.client.HSet(t.Context(), k, v).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for k, v := range texts {
+			if err := d.client.Set(t.Context(), k, v, 0).Err(); err != nil {
 				t.Fatal(err)
 			}
 		}

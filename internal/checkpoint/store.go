@@ -30,6 +30,7 @@ const (
 //
 // Every error that comes from Redis or from the disk is an *audit.Fault with cause audit.CauseCheckpoint.
 type Store interface {
+	Operator
 	// Acquire takes a stream: the epoch that it raises is the handle's. Nil means that all former handles are fenced.
 	Acquire(ctx context.Context, s audit.Stream) (Handle, error)
 	// Check looks for what endangers the checkpoints. An error means that the store could not be asked.
@@ -51,13 +52,14 @@ type Handle interface {
 	// Load returns what is remembered. (zero, false, nil): nothing is. (zero, false, audit.ErrLost): something is,
 	// but part of it is missing or does not fit the rest; as after nothing, Reset makes it usable again.
 	Load(ctx context.Context) (audit.Checkpoint, bool, error)
-	// Reset forgets everything but the epoch and starts at N = 0 with c's position, first start, progress and
-	// desired state; the rest of c does not count.
+	// Reset forgets everything but the epoch and starts at N = 0 with c's position, first start, progress, desired
+	// state, moving command and back-fills; the rest of c does not count. Wish and status are no part of it.
 	Reset(ctx context.Context, c audit.Checkpoint) error
 	// Unseen returns those of the hashes that are not in the ledger, in the same order, if the checkpoint stands at n.
 	Unseen(ctx context.Context, n int64, hashes []audit.Hash) ([]audit.Hash, error)
 	// Apply stores an entry whose N is one more than the stored one. The entry that was stored last is taken as
-	// applied; another entry with its N, or any other N, is audit.ErrLost.
+	// applied; another entry with its N, or any other N, is audit.ErrLost. Back-fills are forgotten 30 days after
+	// their end; at most 100 are kept, those that ended first go first.
 	Apply(ctx context.Context, e audit.Entry, position int64) error
 	// Advance stores the progress; it never moves the watermark back.
 	Advance(ctx context.Context, p audit.Progress) error

@@ -22,6 +22,7 @@ type vault struct {
 	open func(t *testing.T) Store // a new store on the same data
 	wipe func(t *testing.T)       // all data is gone
 	save func(t *testing.T) func()
+	pass func(t *testing.T, d time.Duration) // lets time go by
 	// keys of a stream that can be lost alone, and how to lose one
 	parts []string
 	drop  func(t *testing.T, s audit.Stream, part string)
@@ -66,10 +67,25 @@ func testStore(t *testing.T, make func(t *testing.T) vault) {
 		{"PartRolledBackAlone", testPartRolledBack},
 		{"BoundToOneDeployment", testBind},
 		{"EndedContext", testContext},
+		{"OpenGapIsReplaced", testOpenGap},
+		{"WatermarkMovesByEntry", testMove},
+		{"BackfillsAreRemembered", testBackfills},
+		{"PeekNeedsNoOwnership", testPeek},
+		{"WishIsKeptApart", testWish},
+		{"WishedBackfills", testWishBackfills},
+		{"WishesOfSeveral", testWishConcurrent},
+		{"StatusLines", testStatus},
+		{"Answers", testAnswers},
+		{"AnswersSurviveReopening", testAnswersReopened},
+		{"OneClaimsACommand", testOneClaim},
+		{"EndedContextOfOperator", testOperatorContext},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, make(t)) })
 	}
 }
+
+// sleep lets time go by where nobody can turn the clock.
+func sleep(_ *testing.T, d time.Duration) { time.Sleep(d) }
 
 func acquire(t *testing.T, s Store) Handle {
 	t.Helper()

@@ -1,6 +1,8 @@
 -- ARGV: epoch, n, hash of the entry, position, time of marking and age of the ledger in seconds, most gaps kept,
--- packed done, packed resolved, desired state ('' for none), desired since,
--- number of pending, then hash and JSON of each, number of gaps, then score and JSON of each
+-- packed done, packed resolved, desired state ('' for none), desired since, new watermark ('' for none), command that
+-- moves it, age in seconds and most of the back-fills kept,
+-- number of pending, then hash and JSON of each, number of gaps, then score and JSON of each,
+-- number of back-fills, then id and value (end, space, JSON) of each
 local no = refused(ARGV[1])
 if no then return no end
 local n = common()
@@ -11,7 +13,7 @@ if tonumber(ARGV[2]) ~= tonumber(n) + 1 then
 end
 
 local at, age, most = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local next = 12
+local next = 16
 local function pairsOf(f)
   local count = tonumber(ARGV[next])
   for i = next + 1, next + 2 * count, 2 do f(ARGV[i], ARGV[i + 1]) end
@@ -30,10 +32,64 @@ pairsOf(function(hash, json) redis.call('HSET', PENDING, hash, json) end)
 local function settle(hashes) redis.call('HDEL', PENDING, unpack(hashes)) end
 chunks(ARGV[8], settle)
 chunks(ARGV[9], settle)
-pairsOf(function(score, json) redis.call('ZADD', GAPS, score, json) end)
+
+-- A gap takes the place of an open one of its start and cause.
+local open
+local function named(json)
+  local from, to, cause = string.match(json, '^{"from":"([^"]*)","to":"([^"]*)","cause":"([^"]*)"')
+  return (from or '') .. ' ' .. (cause or ''), to == '0001-01-01T00:00:00Z'
+end
+local function note(json)
+  local name, isOpen = named(json)
+  if isOpen then open[name] = json end
+end
+pairsOf(function(score, json)
+  if not open then
+    open = {}
+    for _, member in ipairs(redis.call('ZRANGE', GAPS, 0, -1)) do note(member) end
+  end
+  local name = named(json)
+  if open[name] then
+    redis.call('ZREM', GAPS, open[name])
+    open[name] = nil
+  end
+  redis.call('ZADD', GAPS, score, json)
+  note(json)
+end)
 local extra = redis.call('ZCARD', GAPS) - 1 - most
 if extra > 0 then redis.call('ZREMRANGEBYRANK', GAPS, 1, extra) end
-if ARGV[10] ~= '' then redis.call('HSET', DESIRED, 'state', ARGV[10], 'since', ARGV[11]) end
+
+if ARGV[10] ~= '' then redis.call('HSET', OBEYED, 'state', ARGV[10], 'since', ARGV[11]) end
+if ARGV[12] ~= '' then
+  redis.call('HSET', STATE, 'watermark', ARGV[12])
+  if tonumber(ARGV[12]) < tonumber(redis.call('HGET', STATE, 'first_start') or 0) then
+    redis.call('HSET', STATE, 'first_start', ARGV[12])
+  end
+  redis.call('HSET', OBEYED, 'moved', ARGV[13])
+end
+
+local upserted = false
+pairsOf(function(id, value)
+  redis.call('HSET', OBEYED, BACKFILL .. id, value)
+  upserted = true
+end)
+if upserted then
+  local kept, all = {}, redis.call('HGETALL', OBEYED)
+  for i = 1, #all, 2 do
+    if string.sub(all[i], 1, #BACKFILL) == BACKFILL then
+      local ended = tonumber(string.match(all[i + 1], '^%d+')) or 0
+      kept[#kept + 1] = {field = all[i], ended = ended == 0 and math.huge or ended}
+    end
+  end
+  table.sort(kept, function(a, b)
+    if a.ended ~= b.ended then return a.ended < b.ended end
+    return a.field < b.field
+  end)
+  local cutoff = (at - tonumber(ARGV[14])) * 1000000
+  for i, b in ipairs(kept) do
+    if b.ended < cutoff or #kept - i >= tonumber(ARGV[15]) then redis.call('HDEL', OBEYED, b.field) end
+  end
+end
 
 -- Neither a clock of ours nor Redis's alone may empty the ledger. Rank 0 is the mark.
 local cutoff = math.min(at, tonumber(redis.call('TIME')[1])) - age

@@ -1,5 +1,5 @@
 -- Prelude of every script. A stream's keys, all with one hash tag:
-local STATE, LEDGER, PENDING, GAPS, DESIRED = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local STATE, LEDGER, PENDING, GAPS, OBEYED = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local MARK = '!' -- member or field that carries N; in a sorted set its score is -1-N, below every other score
 
 local function whole(x) return string.format('%.0f', x) end
@@ -13,7 +13,7 @@ end
 local function common()
   local ns = {
     redis.call('HGET', STATE, 'n'), marked(LEDGER), redis.call('HGET', PENDING, MARK), marked(GAPS),
-    redis.call('HGET', DESIRED, MARK),
+    redis.call('HGET', OBEYED, MARK),
   }
   local carriers, same = 0, true
   for i = 1, 5 do
@@ -38,10 +38,11 @@ local function mark(n)
   redis.call('ZADD', LEDGER, whole(-1 - tonumber(n)), MARK)
   redis.call('HSET', PENDING, MARK, n)
   redis.call('ZADD', GAPS, whole(-1 - tonumber(n)), MARK)
-  redis.call('HSET', DESIRED, MARK, n)
+  redis.call('HSET', OBEYED, MARK, n)
   redis.call('HSET', STATE, 'n', n)
 end
 
+local BACKFILL = 'b:' -- before a back-fill's id, in the key of what is obeyed
 local HASH = 10 -- bytes
 local CHUNK = 500 -- hashes a command: unpack has a limit
 
