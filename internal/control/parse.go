@@ -32,12 +32,9 @@ type envelope struct {
 // taken from its key. An error is a *Refusal; the command then holds what could be read, so that a reply reaches its
 // sender.
 func Parse(value []byte, from Origin, now time.Time) (Command, error) {
-	c := Command{Origin: from, ID: fmt.Sprintf("%s/%d/%d", from.Topic, from.Partition, from.Offset)}
+	c := Command{Origin: from, ID: idOf(from)}
 	if len(value) > MaxCommand {
-		return c, &Refusal{
-			Outcome: OutcomeInvalid, Code: "too_large", Message: fmt.Sprintf("the command has %d bytes", len(value)),
-			Hint: fmt.Sprintf("at most %d are taken", MaxCommand),
-		}
+		return c, tooLarge(len(value))
 	}
 	e, readErr := read(bytes.TrimSpace(value))
 	fieldErr := c.takeFields(e)
@@ -51,6 +48,18 @@ func Parse(value []byte, from Origin, now time.Time) (Command, error) {
 	c.fromKey(&e)
 	c.Arguments, err = ParseArguments(c.Name, e.arguments, now)
 	return c, err
+}
+
+func tooLarge(size int) error {
+	return &Refusal{
+		Outcome: OutcomeInvalid, Code: "too_large", Message: fmt.Sprintf("the command has %d bytes", size),
+		Hint: fmt.Sprintf("at most %d are taken", MaxCommand),
+	}
+}
+
+// idOf is the id of a command that has none.
+func idOf(from Origin) string {
+	return fmt.Sprintf("%s/%d/%d", from.Topic, from.Partition, from.Offset)
 }
 
 func read(value []byte) (envelope, error) {

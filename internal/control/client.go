@@ -1,0 +1,152 @@
+package control
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"o365-kafka-connector/internal/audit"
+	"o365-kafka-connector/internal/broker"
+	"o365-kafka-connector/internal/txn"
+)
+
+// Client sends commands over the control topic and reads their replies.
+type Client struct {
+	config Config
+	conn   *broker.Conn
+	signer *Signer
+	topics *txn.Topics
+}
+
+// NewClient returns a client that signs its commands if a key is configured.
+func NewClient(c Config, conn *broker.Conn) (*Client, error) {
+	signer, err := NewSigner(c.HMACKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{config: c, conn: conn, signer: signer, topics: txn.NewTopics(conn, requestTimeout)}, nil
+}
+
+// Do sends a command and yields the parts of its reply, each once and in order, the last one being marked. The tenant
+// has to be a GUID, or empty. A command without an id gets one; one without Expires expires with the context's
+// deadline. An error ends the replies; the command may be done nevertheless.
+func (c *Client) Do(ctx context.Context, command Command) iter.Seq2[Reply, error] {
+	return func(yield func(Reply, error) bool) {
+		if command.ID == "" {
+			command.ID = rand.Text()
+		}
+		if deadline, ok := ctx.Deadline(); ok && command.Expires.IsZero() {
+			command.Expires = deadline.UTC().Truncate(time.Millisecond)
+		}
+		in, err := c.listen(ctx, command)
+		if err == nil {
+			err = c.send(ctx, command)
+		}
+		if err != nil {
+			yield(Reply{}, err)
+			return
+		}
+		for want := 1; ; {
+			replies, err := c.read(ctx, in, command.ID)
+			if err != nil {
+				yield(Reply{}, c.silence(ctx, command, err))
+				return
+			}
+			for _, r := range replies {
+				if r.Part != want { // a repeat
+					continue
+				}
+				want++
+				if !yield(r, nil) || r.Last {
+					return
+				}
+			}
+		}
+	}
+}
+
+// listen finds the end of the partition that replies will come to.
+func (c *Client) listen(ctx context.Context, command Command) (*cursor, error) {
+	topic := c.config.ReplyTopic
+	if command.ReplyTo != "" {
+		topic = command.ReplyTo
+	}
+	known, err := c.topics.Partitions(ctx, topic)
+	if err != nil {
+		return nil, c.explain(err, topic, "Read,Describe")
+	}
+	in := &cursor{
+		client: c.conn.Client, topic: topic, offset: kafka.LastOffset,
+		partition: int(txn.PartitionOf([]byte(command.ID), len(known))),
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	if err := in.seek(ctx); err != nil {
+		return nil, c.explain(err, topic, "Read,Describe")
+	}
+	return in, nil
+}
+
+func (c *Client) send(ctx context.Context, command Command) error {
+	value, err := json.Marshal(command)
+	if err != nil {
+		return fmt.Errorf("write command: %w", err)
+	}
+	m := outgoing{key: Key(command), value: value}
+	if signature := c.signer.Sign(value); signature != "" {
+		m.headers = []kafka.Header{{Key: headerSignature, Value: []byte(signature)}}
+	}
+	w := writer{conn: c.conn, topics: c.topics}
+	if err := w.write(ctx, c.config.Topic, -1, m); err != nil {
+		return c.explain(err, c.config.Topic, "Write,Describe")
+	}
+	return nil
+}
+
+// Key is the key of a command's message: that of its stream, or of its tenant; empty for all tenants.
+func Key(command Command) string {
+	if command.Tenant == "" || command.Arguments.ContentType == "" {
+		return strings.ToLower(command.Tenant)
+	}
+	return streamKey(audit.Stream{Tenant: audit.Tenant{ID: command.Tenant}, ContentType: command.Arguments.ContentType})
+}
+
+// read returns what the topic has for us, which may be nothing.
+func (c *Client) read(ctx context.Context, in *cursor, id string) ([]Reply, error) {
+	messages, err := in.next(ctx)
+	if err != nil && ctx.Err() == nil && c.conn.Explain(err, broker.About{}).Kind == broker.Passing {
+		return nil, sleep(ctx, claimPause)
+	}
+	var out []Reply
+	for _, m := range messages {
+		var r Reply
+		if m.key == id && json.Unmarshal(m.value, &r) == nil && r.ID == id {
+			out = append(out, r)
+		}
+	}
+	return out, err
+}
+
+// silence says why there are no more replies.
+func (c *Client) silence(ctx context.Context, command Command, err error) error {
+	if ctx.Err() == nil {
+		return c.explain(err, c.config.ReplyTopic, "Read,Describe")
+	}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctx.Err()
+	}
+	return fmt.Errorf("wait for the reply to %s (id %s): %w: check that a connector with control.topic %s and group %s runs; the command expires at %s",
+		command.Name, command.ID, ctx.Err(), c.config.Topic, c.config.GroupID, stamp(command.Expires))
+}
+
+func (c *Client) explain(err error, topic, operations string) error {
+	p := c.conn.Explain(err, broker.About{Topic: topic, Operations: operations})
+	return fmt.Errorf("send command: %w: %s", p, p.Hint)
+}

@@ -1,0 +1,181 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"o365-kafka-connector/internal/audit"
+)
+
+// The headers of a command.
+const (
+	headerSignature = "signature"
+	headerHop       = "hop"      // a member passed the command on
+	headerID        = "id"       // with hop: the id that the command got where it first arrived
+	headerDeadline  = "deadline" // with hop: the deadline that it had there
+)
+
+// job is a command on its way.
+type job struct {
+	command Command
+	tenant  audit.Tenant
+	message message
+}
+
+// take checks a message and sets about doing it; it does not wait for the end. The function is called once: with true
+// when the command needs nothing more, with false when its next owner has to do it.
+func (n *generation) take(ctx context.Context, m message, end func(bool)) {
+	j := job{message: m}
+	var err error
+	j.command, err = n.parse(m, time.Now())
+	if err == nil {
+		j.tenant, err = n.admit(&j.command)
+	}
+	s, ofStream := j.command.Stream(j.tenant)
+	shard := Shard(s, n.config.Partitions)
+	switch {
+	case err != nil:
+		n.work.Go(func() { end(n.refuse(ctx, j.command, err)) })
+	case ofStream && shard != m.partition && !j.command.Origin.Hop:
+		n.work.Go(func() { end(n.passOn(ctx, j, shard)) })
+	case ofStream && shard != m.partition:
+		err := invalid("stream " + s.Key() + " belongs to another partition: the members' numbers of partitions differ, or the control topic has another number than control.partitions")
+		n.work.Go(func() { end(n.refuse(ctx, j.command, err)) })
+	default:
+		wait, done := n.lanes.enter(lane(j, s, ofStream))
+		n.work.Go(func() {
+			defer done()
+			if !wait(ctx) {
+				end(false)
+				return
+			}
+			end(n.do(ctx, j))
+		})
+	}
+}
+
+// lane names what commands are done one after the other.
+func lane(j job, s audit.Stream, ofStream bool) string {
+	if ofStream {
+		return s.Key()
+	}
+	return j.tenant.ID + " " + string(j.command.Name)
+}
+
+// parse reads a command; nothing of an unsigned one counts but where its refusal goes.
+func (n *generation) parse(m message, now time.Time) (Command, error) {
+	from := Origin{
+		Topic: n.config.Topic, Partition: m.partition, Offset: m.offset, Time: m.time, Key: clip(m.key),
+		Signature: m.headers[headerSignature], Hop: m.headers[headerHop] != "",
+	}
+	if m.size > MaxCommand {
+		c := Command{Origin: from, ID: idOf(from)}
+		return c, tooLarge(m.size)
+	}
+	c, err := Parse(m.value, from, now)
+	if from.Hop {
+		c.hopped(m.headers, n.config.MaxAge.D())
+	}
+	if c.ReplyTo != "" && c.ReplyTo != n.config.ReplyTopic && !slices.Contains(n.config.ReplyTopics, c.ReplyTo) {
+		err = refused("reply_topic", "replies to topic "+quote(c.ReplyTo)+" are not allowed", "leave out reply_to, or add the topic to control.reply_topics")
+		c.ReplyTo = ""
+	}
+	if bad := n.signer.Verify(m.value, from.Signature); bad != nil {
+		err = bad
+	}
+	return c, err
+}
+
+// hopped gives a command that was passed on the id and the deadline that it had before.
+func (c *Command) hopped(headers map[string]string, maxAge time.Duration) {
+	if id := headers[headerID]; id != "" && len(id) <= maxField && c.ID == idOf(c.Origin) {
+		c.ID = id
+	}
+	if t, err := ParseTime(headers[headerDeadline]); err == nil && t.Before(c.Deadline(maxAge)) {
+		c.Expires = t
+	}
+}
+
+// admit finds the tenant and asks whether the command is allowed.
+func (n *generation) admit(c *Command) (audit.Tenant, error) {
+	t, err := n.tenant(*c)
+	if err != nil {
+		return t, err
+	}
+	c.Tenant = t.ID
+	if !n.config.Allowed(c.Name, t) {
+		return t, refused("not_allowed", string(c.Name)+" is not allowed over Kafka", "control.allow has "+n.config.allowed(t))
+	}
+	return t, nil
+}
+
+// refuse answers a command that is not done.
+func (n *generation) refuse(ctx context.Context, c Command, why error) bool {
+	r := AsRefusal(why)
+	if r.Outcome == OutcomeUnknown {
+		t, _ := n.tenant(c)
+		r = &Refusal{Outcome: r.Outcome, Code: r.Code, Message: r.Message, Hint: "use one of " + n.config.allowed(t)}
+	}
+	a := n.newAnswer(c)
+	return a.finish(ctx, r) == nil
+}
+
+// passOn publishes a command again, on the partition of its stream.
+func (n *generation) passOn(ctx context.Context, j job, shard int) bool {
+	m, c := j.message, j.command
+	headers := []kafka.Header{
+		{Key: headerHop, Value: []byte("1")},
+		{Key: headerID, Value: []byte(c.ID)},
+		{Key: headerDeadline, Value: []byte(wireTime(c.Deadline(n.config.MaxAge.D())))},
+	}
+	if c.Origin.Signature != "" {
+		headers = append(headers, kafka.Header{Key: headerSignature, Value: []byte(c.Origin.Signature)})
+	}
+	err := n.produce(ctx, n.config.Topic, shard, outgoing{key: m.key, value: m.value, headers: headers})
+	if err != nil {
+		return errors.Is(err, errGivenUp)
+	}
+	n.log.Debug("command passed on to its stream's partition", "id", c.ID, "command", string(c.Name), "from", m.partition, "to", shard)
+	return true
+}
+
+// lanes has commands of a kind wait for those that came before.
+type lanes struct {
+	mu   sync.Mutex // guards the following
+	last map[string]chan struct{}
+}
+
+// enter takes a place. The first function waits for it and answers false if the context ends first; the second gives
+// it back.
+func (l *lanes) enter(name string) (wait func(context.Context) bool, done func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.last == nil {
+		l.last = map[string]chan struct{}{}
+	}
+	before, mine := l.last[name], make(chan struct{})
+	l.last[name] = mine
+	wait = func(ctx context.Context) bool {
+		if before != nil {
+			select {
+			case <-before:
+			case <-ctx.Done():
+			}
+		}
+		return ctx.Err() == nil
+	}
+	done = func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.last[name] == mine {
+			delete(l.last, name)
+		}
+		close(mine)
+	}
+	return wait, done
+}

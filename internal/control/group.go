@@ -1,0 +1,238 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"o365-kafka-connector/internal/audit"
+	"o365-kafka-connector/internal/broker"
+	"o365-kafka-connector/internal/txn"
+)
+
+// Handler does a command. It calls emit for each part of the answer, from one goroutine, and has only to fill in
+// Outcome, HumanReadable and Context; parts that are too large are divided. An error, best a *Refusal, becomes the last
+// part. The context ends with the command's deadline and with the generation; a command that the generation's end
+// interrupts is done again by its next owner.
+type Handler func(ctx context.Context, c Command, emit func(Reply) error) error
+
+// Answers remembers what commands were answered, so that a repeated one has no second effect.
+type Answers interface {
+	// BeginAnswer claims the command with this id for the holder of a token, for the time of the lease; the same token
+	// renews the claim. The state is "new", "running" if another token holds the claim, or "done" with the answer.
+	BeginAnswer(ctx context.Context, id, token string, lease time.Duration) (answer [][]byte, state string, err error)
+	// FinishAnswer stores an answer for a time.
+	FinishAnswer(ctx context.Context, id string, answer [][]byte, ttl time.Duration) error
+	// AbandonAnswer gives a claim back, if the token still holds it.
+	AbandonAnswer(ctx context.Context, id, token string) error
+}
+
+// The states that Answers returns.
+const (
+	answerNew     = "new"
+	answerRunning = "running"
+	answerDone    = "done"
+)
+
+// Options are what a group needs besides its configuration. All are required but Told and CreateTopics.
+type Options struct {
+	Conn     *broker.Conn
+	Instance string
+	Tenants  []audit.Tenant
+	// Streams are those that this member is configured for; Changed tells that there are more of them.
+	Streams func() []audit.Stream
+	// Run runs a stream until the context ends, and then returns within Config.Drain. If it returns earlier, it is
+	// called again after a pause.
+	Run     func(ctx context.Context, s audit.Stream)
+	Handle  Handler
+	Answers Answers
+	// Told hears of each command that was answered, with the tenant's GUID in it.
+	Told         func(Command, Outcome)
+	Log          *slog.Logger
+	CreateTopics bool // those that are missing
+	Replication  int  // of them; -1 or 0: the broker's default
+}
+
+// Group is this process's membership. New makes it, Run runs it once.
+type Group struct {
+	config  Config
+	options Options
+	log     *slog.Logger
+	signer  *Signer
+	topics  *txn.Topics
+	changed chan struct{}
+	work    sync.WaitGroup // everything that may outlive its generation
+
+	mu      sync.Mutex // guards the following
+	turns   map[string]chan struct{}
+	current *generation
+	problem error // why there is no generation
+}
+
+var errNotJoined = errors.New("the group has not been joined yet")
+
+// NewGroup checks the configuration and reads the key for signatures; it sends nothing.
+func NewGroup(c Config, o Options) (*Group, error) {
+	if err := c.usable(); err != nil {
+		return nil, fmt.Errorf("check section control: %w", err)
+	}
+	signer, err := NewSigner(c.HMACKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	if o.Told == nil {
+		o.Told = func(Command, Outcome) {}
+	}
+	return &Group{
+		config: c, options: o, log: o.Log, signer: signer, topics: txn.NewTopics(o.Conn, requestTimeout),
+		changed: make(chan struct{}, 1), turns: map[string]chan struct{}{}, problem: errNotJoined,
+	}, nil
+}
+
+// Changed tells the group that Options.Streams returns more streams than before.
+func (g *Group) Changed() {
+	select {
+	case g.changed <- struct{}{}:
+	default:
+	}
+}
+
+// Run is a member of the group until the context ends: it runs the streams of its partitions and does the commands on
+// them. It creates the topics that are missing and waits while Kafka is away. An error means that the configuration
+// has to be changed. When Run returns, the group has been left and no stream runs.
+func (g *Group) Run(ctx context.Context) error {
+	if err := g.prepareTopics(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	member, err := kafka.NewConsumerGroup(g.memberConfig())
+	if err != nil {
+		return fmt.Errorf("join group %s: %w", g.config.GroupID, err)
+	}
+	defer g.work.Wait()
+	defer func() { _ = member.Close() }() // never returns an error
+	for {
+		generation, err := member.Next(ctx)
+		switch {
+		case ctx.Err() != nil, errors.Is(err, kafka.ErrGroupClosed):
+			return nil
+		case err != nil: // passes: the member joins anew by itself
+			g.trouble(err)
+		default:
+			generation.Start(func(ctx context.Context) { g.serve(ctx, generation) })
+		}
+	}
+}
+
+const (
+	joinPause  = 500 * time.Millisecond // between attempts
+	watchPause = 30 * time.Second       // between looks at the number of partitions
+)
+
+func (g *Group) memberConfig() kafka.ConsumerGroupConfig {
+	session := g.config.SessionTimeout.D()
+	return kafka.ConsumerGroupConfig{
+		ID: g.config.GroupID, Brokers: g.options.Conn.Brokers, Dialer: g.options.Conn.Dialer,
+		Topics: []string{g.config.Topic}, GroupBalancers: []kafka.GroupBalancer{kafka.RoundRobinGroupBalancer{}},
+		HeartbeatInterval: g.config.HeartbeatInterval.D(), SessionTimeout: session,
+		// A rebalance waits that long for members that do not come back.
+		RebalanceTimeout: session, JoinGroupBackoff: joinPause, StartOffset: kafka.FirstOffset,
+		WatchPartitionChanges: true, PartitionWatchInterval: watchPause,
+	}
+}
+
+// trouble tells of an error once for as long as it stays the same.
+func (g *Group) trouble(err error) {
+	g.mu.Lock()
+	told := g.problem != nil && g.problem.Error() == err.Error()
+	g.problem = err
+	g.mu.Unlock()
+	if told || errors.Is(err, kafka.RebalanceInProgress) {
+		return
+	}
+	p := g.options.Conn.Explain(err, broker.About{Group: g.config.GroupID, Topic: g.config.Topic, Operations: "Read,Describe"})
+	g.log.Warn("group cannot be joined", "group", g.config.GroupID, "error", p, "hint", p.Hint)
+}
+
+// Check returns nil while this process is a member of the group, and else why not.
+func (g *Group) Check(context.Context) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.current != nil {
+		return nil
+	}
+	return fmt.Errorf("join group %s: %w", g.config.GroupID, g.problem)
+}
+
+// Membership is what this process holds in the group. It is zero between generations.
+type Membership struct {
+	MemberID   string
+	Generation int32
+	Since      time.Time
+	Partitions []int
+	Streams    []audit.Stream // those that run here
+}
+
+// Members tells what this process holds.
+func (g *Group) Members() Membership {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.current == nil {
+		return Membership{}
+	}
+	m := g.current.membership
+	m.Partitions, m.Streams = slices.Clone(m.Partitions), slices.Clone(m.Streams)
+	return m
+}
+
+// Owns reports whether the stream's commands are done and the stream is run by this process.
+func (g *Group) Owns(s audit.Stream) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.current != nil && slices.Contains(g.current.membership.Partitions, Shard(s, g.config.Partitions))
+}
+
+// Drain returns how long a stream may take to end when its context has ended: by then another member may have it.
+func (c Config) Drain() time.Duration {
+	return min(2*time.Second, c.SessionTimeout.D()/4)
+}
+
+// turn returns what holds at most one run of the stream at a time in this process.
+func (g *Group) turn(s audit.Stream) chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	key := s.Key()
+	if g.turns[key] == nil {
+		g.turns[key] = make(chan struct{}, 1)
+	}
+	return g.turns[key]
+}
+
+// tenant finds the tenant that a command names. The zero tenant stands for all of them.
+func (g *Group) tenant(c Command) (audit.Tenant, error) {
+	if c.Tenant == "" {
+		switch {
+		case len(g.options.Tenants) == 1:
+			return g.options.Tenants[0], nil
+		case c.Name.Reads() && c.Arguments.ContentType == "":
+			return audit.Tenant{}, nil
+		}
+		return audit.Tenant{}, invalid("several tenants are configured: name one as tenant, by GUID or name")
+	}
+	i := slices.IndexFunc(g.options.Tenants, func(t audit.Tenant) bool { return isTenant(t, c.Tenant) })
+	if i < 0 {
+		return audit.Tenant{}, invalid("tenant " + quote(c.Tenant) + " is not configured here: use the GUID or name of one that is")
+	}
+	t := g.options.Tenants[i]
+	t.ID = strings.ToLower(t.ID)
+	return t, nil
+}
