@@ -186,7 +186,16 @@ func testWishConcurrent(t *testing.T, v vault) {
 	}
 }
 
-func testStatus(t *testing.T, v vault) {
+func statusOf(t *testing.T, store Store, streams ...audit.Stream) []audit.StreamStatus {
+	t.Helper()
+	list, err := store.Statuses(t.Context(), streams)
+	if err != nil || len(list) != len(streams) {
+		t.Fatalf("statuses: %v, %v", list, err)
+	}
+	return list
+}
+
+func testStatusUnowned(t *testing.T, v vault) {
 	store := v.open(t)
 	h := started(t, store)
 	open := audit.Gap{From: base, Cause: audit.CauseStopped, Noted: base}
@@ -195,17 +204,7 @@ func testStatus(t *testing.T, v vault) {
 		t.Fatal(err)
 	}
 	never := audit.Stream{Tenant: audit.Tenant{ID: exchange.Tenant.ID, Name: "other"}, ContentType: audit.DLP}
-	streams := []audit.Stream{never, exchange}
-	read := func() []audit.StreamStatus {
-		t.Helper()
-		list, err := store.Statuses(t.Context(), streams)
-		if err != nil || len(list) != 2 {
-			t.Fatalf("statuses: %v, %v", list, err)
-		}
-		return list
-	}
-
-	list := read()
+	list := statusOf(t, store, never, exchange)
 	want := audit.StreamStatus{
 		Tenant: never.Tenant.ID, TenantName: "other", ContentType: audit.DLP, State: audit.StateUnowned, Gaps: []audit.GapStatus{},
 	}
@@ -218,7 +217,17 @@ func testStatus(t *testing.T, v vault) {
 		!cmp.Equal(got.Gaps, []audit.GapStatus{{From: base, Cause: audit.CauseStopped}}) {
 		t.Errorf("status of a stream without line: %+v", got)
 	}
+	statusOf(t, store)
+	if len(v.parts) > 0 {
+		v.drop(t, exchange, v.parts[0])
+		if e := statusOf(t, store, exchange)[0].LastError; e == nil || !strings.Contains(e.Message, audit.ErrLost.Error()) || e.Hint == "" {
+			t.Errorf("a damaged checkpoint has last error %+v", e)
+		}
+	}
+}
 
+func testStatus(t *testing.T, v vault) {
+	store := v.open(t)
 	line := audit.StreamStatus{
 		Tenant: exchange.Tenant.ID, TenantName: exchange.Tenant.Name, ContentType: audit.Exchange, State: audit.StateReading,
 		Owner: "host-1", Since: base, Watermark: base.Add(time.Minute), LagSeconds: 1.5, HoursToLoss: 2.25, BacklogBlobs: 3,
@@ -235,26 +244,17 @@ func testStatus(t *testing.T, v vault) {
 		}
 	}
 	put(time.Minute)
-	if diff := cmp.Diff(line, read()[1]); diff != "" {
+	if diff := cmp.Diff(line, statusOf(t, store, exchange)[0]); diff != "" {
 		t.Error(diff)
 	}
 	put(0)
-	if got := read()[1].State; got != audit.StateUnowned {
+	if got := statusOf(t, store, exchange)[0].State; got != audit.StateUnowned {
 		t.Errorf("state is %s after the line was taken away", got)
 	}
 	put(50 * time.Millisecond)
 	v.pass(t, 60*time.Millisecond)
-	if got := read()[1].State; got != audit.StateUnowned {
+	if got := statusOf(t, store, exchange)[0].State; got != audit.StateUnowned {
 		t.Errorf("state is %s after the line's time", got)
-	}
-	if list, err := store.Statuses(t.Context(), nil); err != nil || len(list) != 0 {
-		t.Errorf("statuses of no stream: %v, %v", list, err)
-	}
-	if len(v.parts) > 0 {
-		v.drop(t, exchange, v.parts[0])
-		if e := read()[1].LastError; e == nil || !strings.Contains(e.Message, audit.ErrLost.Error()) || e.Hint == "" {
-			t.Errorf("a damaged checkpoint has last error %+v", e)
-		}
 	}
 }
 

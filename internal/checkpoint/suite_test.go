@@ -75,6 +75,7 @@ func testStore(t *testing.T, make func(t *testing.T) vault) {
 		{"WishedBackfills", testWishBackfills},
 		{"WishesOfSeveral", testWishConcurrent},
 		{"StatusLines", testStatus},
+		{"StatusOfUnownedStreams", testStatusUnowned},
 		{"Answers", testAnswers},
 		{"AnswersSurviveReopening", testAnswersReopened},
 		{"OneClaimsACommand", testOneClaim},
