@@ -1,0 +1,489 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"go.uber.org/goleak"
+
+	"o365-kafka-connector/internal/audit"
+	"o365-kafka-connector/internal/broker"
+	"o365-kafka-connector/internal/testbed"
+	"o365-kafka-connector/internal/txn"
+	"o365-kafka-connector/internal/unit"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var (
+	contoso  = audit.Tenant{ID: tenantID, Name: "contoso"}
+	fabrikam = audit.Tenant{ID: "22222222-2222-2222-2222-222222222222", Name: "fabrikam"}
+)
+
+func streamsOf(tenants ...audit.Tenant) []audit.Stream {
+	var out []audit.Stream
+	for _, t := range tenants {
+		for _, ct := range audit.ContentTypes() {
+			out = append(out, audit.Stream{Tenant: t, ContentType: ct})
+		}
+	}
+	return out
+}
+
+// memory is the Answers of tests.
+type memory struct {
+	mu      sync.Mutex // guards the following
+	claims  map[string]claim
+	answers map[string][][]byte
+	ages    map[string]time.Duration
+	down    error
+}
+
+type claim struct {
+	token string
+	until time.Time
+}
+
+func newMemory() *memory {
+	return &memory{claims: map[string]claim{}, answers: map[string][][]byte{}, ages: map[string]time.Duration{}}
+}
+
+func (m *memory) BeginAnswer(_ context.Context, id, token string, lease time.Duration) ([][]byte, string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.down != nil {
+		return nil, "", m.down
+	}
+	if a, ok := m.answers[id]; ok {
+		return a, answerDone, nil
+	}
+	if c, ok := m.claims[id]; ok && c.token != token && time.Now().Before(c.until) {
+		return nil, answerRunning, nil
+	}
+	m.claims[id] = claim{token, time.Now().Add(lease)}
+	return nil, answerNew, nil
+}
+
+func (m *memory) FinishAnswer(_ context.Context, id string, answer [][]byte, ttl time.Duration) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.down != nil {
+		return m.down
+	}
+	if _, ok := m.answers[id]; !ok {
+		m.answers[id], m.ages[id] = answer, ttl
+	}
+	return nil
+}
+
+func (m *memory) AbandonAnswer(_ context.Context, id, token string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.claims[id].token == token {
+		delete(m.claims, id)
+	}
+	return m.down
+}
+
+func (m *memory) setDown(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.down = err
+}
+
+// rig is a Kafka and everything that members share.
+type rig struct {
+	t       *testing.T
+	conn    *broker.Conn
+	config  Config
+	tenants []audit.Tenant
+	answers *memory
+	client  *Client
+	real    bool
+
+	mu     sync.Mutex // guards the following
+	runs   map[string]string
+	clash  []string
+	effect map[string]int // how often a command with an id was done
+	told   []string
+	logs   bytes.Buffer
+}
+
+// onKafka runs a test on the embedded Kafka, and on a real one unless -short is given.
+func onKafka(t *testing.T, test func(r *rig)) {
+	t.Run("embedded", func(t *testing.T) {
+		c, err := kfake.NewCluster(kfake.NumBrokers(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(c.Close)
+		test(newRig(t, c.ListenAddrs()))
+	})
+	t.Run("real", func(t *testing.T) {
+		r := newRig(t, testbed.Kafka(t).Addresses())
+		r.real = true
+		test(r)
+	})
+}
+
+func newRig(t *testing.T, brokers []string) *rig {
+	t.Helper()
+	conn, err := broker.New(broker.Config{Brokers: brokers}, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	r := &rig{
+		t: t, conn: conn, answers: newMemory(), tenants: []audit.Tenant{contoso},
+		runs: map[string]string{}, effect: map[string]int{},
+	}
+	r.config.SetDefaults()
+	name := testbed.Name(t)
+	r.config.Topic, r.config.ReplyTopic, r.config.GroupID = name+".control", name+".replies", name
+	r.config.SessionTimeout, r.config.HeartbeatInterval = unit.Duration(6*time.Second), unit.Duration(200*time.Millisecond)
+	r.client, err = NewClient(r.config, conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// member is one instance.
+type member struct {
+	*Group
+	rig  *rig
+	name string
+	conn *broker.Conn
+	stop context.CancelFunc
+	done chan error
+	wires
+}
+
+type change struct {
+	config  func(*Config)
+	handle  func(m *member) Handler
+	run     func(ctx context.Context, s audit.Stream)
+	streams func() []audit.Stream
+}
+
+// wires are the connections of a member, which can all be cut.
+type wires struct {
+	mu   sync.Mutex // guards the following
+	open map[net.Conn]bool
+	dead bool
+}
+
+func (w *wires) through(dial func(context.Context, string, string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.dead {
+			return nil, errors.Join(net.ErrClosed, c.Close())
+		}
+		w.open[c] = true
+		return c, nil
+	}
+}
+
+// kill cuts a member off: the broker hears nothing of it any more, not even that it leaves.
+func (m *member) kill() {
+	m.wires.mu.Lock()
+	defer m.wires.mu.Unlock()
+	m.wires.dead = true
+	for c := range m.wires.open {
+		_ = c.Close()
+	}
+}
+
+// join starts an instance; it leaves when the test ends, or when leave is called.
+func (r *rig) join(name string, ch change) *member {
+	r.t.Helper()
+	c := r.config
+	if ch.config != nil {
+		ch.config(&c)
+	}
+	m := &member{rig: r, name: name, done: make(chan error, 1), wires: wires{open: map[net.Conn]bool{}}}
+	var err error
+	if m.conn, err = broker.New(broker.Config{Brokers: r.conn.Brokers}, name); err != nil {
+		r.t.Fatal(err)
+	}
+	m.conn.Transport.Dial, m.conn.Dialer.DialFunc = m.through(m.conn.Transport.Dial), m.through(m.conn.Dialer.DialFunc)
+	streams := ch.streams
+	if streams == nil {
+		streams = func() []audit.Stream { return streamsOf(r.tenants...) }
+	}
+	handle := m.handle
+	if ch.handle != nil {
+		handle = ch.handle(m)
+	}
+	run := m.run
+	if ch.run != nil {
+		run = ch.run
+	}
+	m.Group, err = NewGroup(c, Options{
+		Conn: m.conn, Instance: name, Tenants: r.tenants, Streams: streams,
+		Run: run, Handle: handle, Answers: r.answers, Told: r.tell, CreateTopics: true, Replication: 1,
+		Log: slog.New(slog.NewJSONHandler(lockedWriter{r}, nil)).With("member", name),
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	var ctx context.Context
+	ctx, m.stop = context.WithCancel(context.Background())
+	go func() { m.done <- m.Run(ctx) }()
+	r.t.Cleanup(m.leave)
+	return m
+}
+
+func (m *member) leave() {
+	m.stop()
+	select {
+	case err := <-m.done:
+		if err != nil {
+			m.rig.t.Errorf("%s: Run = %v", m.name, err)
+		}
+		m.done <- nil
+	case <-time.After(20 * time.Second):
+		m.rig.t.Errorf("%s does not end", m.name)
+	}
+	m.conn.Close()
+}
+
+type lockedWriter struct{ r *rig }
+
+func (w lockedWriter) Write(p []byte) (int, error) {
+	w.r.mu.Lock()
+	defer w.r.mu.Unlock()
+	return w.r.logs.Write(p)
+}
+
+func (r *rig) log() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.logs.String()
+}
+
+func (r *rig) tell(c Command, o Outcome) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.told = append(r.told, fmt.Sprintf("%s %s %s", c.ID, c.Name, o))
+}
+
+func (r *rig) tellings() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]string{}, r.told...)
+}
+
+// run is a stream that ends at once when it has to, and notices if it runs twice.
+func (m *member) run(ctx context.Context, s audit.Stream) {
+	m.rig.runs1(s, m.name)
+	<-ctx.Done()
+	m.rig.mu.Lock()
+	defer m.rig.mu.Unlock()
+	delete(m.rig.runs, s.Key())
+}
+
+func (r *rig) runs1(s audit.Stream, name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if other := r.runs[s.Key()]; other != "" {
+		r.clash = append(r.clash, s.Key()+" by "+other+" and "+name)
+	}
+	r.runs[s.Key()] = name
+}
+
+// handle does every command at once and says who did it.
+func (m *member) handle(_ context.Context, c Command, emit func(Reply) error) error {
+	return m.did(c, emit)
+}
+
+func (m *member) did(c Command, emit func(Reply) error) error {
+	m.rig.mu.Lock()
+	m.rig.effect[c.ID]++
+	m.rig.mu.Unlock()
+	return emit(Reply{HumanReadable: "done by " + m.name})
+}
+
+func (r *rig) effects(id string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.effect[id]
+}
+
+// owners returns how many streams each member runs, and fails if a stream ever ran twice at a time.
+func (r *rig) owners() map[string]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.clash) > 0 {
+		r.t.Fatalf("streams run twice at a time: %v", r.clash)
+	}
+	out := map[string]int{}
+	for _, name := range r.runs {
+		out[name]++
+	}
+	return out
+}
+
+func (r *rig) owner(s audit.Stream) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.runs[s.Key()]
+}
+
+func (r *rig) until(what string, within time.Duration, ok func() bool) time.Duration {
+	r.t.Helper()
+	began := time.Now()
+	for !ok() {
+		if time.Since(began) > within {
+			r.t.Fatalf("not within %v: %s; log:\n%s", within, what, r.log())
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return time.Since(began)
+}
+
+// whole waits until all streams run and the members share them.
+func (r *rig) whole(within time.Duration, names ...string) time.Duration {
+	r.t.Helper()
+	return r.until(fmt.Sprintf("all streams are run by %v", names), within, func() bool {
+		sum, owners := 0, r.owners()
+		for _, name := range names {
+			if owners[name] == 0 {
+				return false
+			}
+			sum += owners[name]
+		}
+		return sum == len(streamsOf(r.tenants...))
+	})
+}
+
+// send writes a message to the control topic as any producer might. The topic has to be there.
+func (r *rig) send(key, value string, headers ...kafka.Header) int64 {
+	r.t.Helper()
+	return r.sendTo(int(txn.PartitionOf([]byte(key), r.config.Partitions)), key, value, headers...)
+}
+
+func (r *rig) sendTo(partition int, key, value string, headers ...kafka.Header) int64 {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.t.Context(), 10*time.Second)
+	defer cancel()
+	res, err := r.conn.Client.Produce(ctx, &kafka.ProduceRequest{
+		Topic: r.config.Topic, Partition: partition, RequiredAcks: kafka.RequireAll,
+		Records: kafka.NewRecordReader(kafka.Record{Key: kafka.NewBytes([]byte(key)), Value: kafka.NewBytes([]byte(value)), Headers: headers}),
+	})
+	if err == nil {
+		err = res.Error
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return res.BaseOffset
+}
+
+// replies reads all replies that stand on a topic.
+func (r *rig) replies(topic string) []Reply {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	cluster, err := r.conn.Describe(ctx, topic)
+	if err != nil || cluster.Topics[topic].Err != nil {
+		r.t.Fatal(err, cluster.Topics[topic].Err)
+	}
+	var out []Reply
+	s := schema(r.t, "reply.schema.json")
+	for p := range cluster.Topics[topic].Partitions {
+		end := &cursor{client: r.conn.Client, topic: topic, partition: p, offset: kafka.LastOffset}
+		if err := end.seek(ctx); err != nil {
+			r.t.Fatal(err)
+		}
+		c := &cursor{client: r.conn.Client, topic: topic, partition: p, offset: kafka.FirstOffset}
+		for c.offset < end.offset {
+			messages, err := c.next(ctx)
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			for _, m := range messages {
+				if err := conforms(r.t, s, string(m.value)); err != nil {
+					r.t.Errorf("%s: %v", m.value, err)
+				}
+				var reply Reply
+				if err := json.Unmarshal(m.value, &reply); err != nil || reply.ID != m.key {
+					r.t.Errorf("reply %s with key %q: %v", m.value, m.key, err)
+				}
+				out = append(out, reply)
+			}
+		}
+	}
+	return out
+}
+
+// answersTo waits for n parts of replies to a command.
+func (r *rig) answersTo(id string, n int) []Reply {
+	r.t.Helper()
+	var out []Reply
+	r.until(fmt.Sprintf("%d replies to %s", n, id), 15*time.Second, func() bool {
+		out = nil
+		for _, reply := range r.replies(r.config.ReplyTopic) {
+			if reply.ID == id {
+				out = append(out, reply)
+			}
+		}
+		return len(out) >= n
+	})
+	return out
+}
+
+// committed returns the group's offset on a partition, -1 if it has none.
+func (r *rig) committed(partition int) int64 {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	res, err := r.conn.Client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: r.config.GroupID, Topics: map[string][]int{r.config.Topic: {partition}}})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return res.Topics[r.config.Topic][0].CommittedOffset
+}
+
+func (r *rig) ask(c Command) Reply {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.t.Context(), 15*time.Second)
+	defer cancel()
+	var out Reply
+	for reply, err := range r.client.Do(ctx, c) {
+		if err != nil {
+			r.t.Fatalf("%s %s: %v; log:\n%s", c.Name, c.ID, err, r.log())
+		}
+		out = reply
+	}
+	return out
+}
+
+func pause(s audit.Stream, id string) Command {
+	return Command{ID: id, Name: Pause, Tenant: s.Tenant.ID, Arguments: Arguments{ContentType: s.ContentType}}
+}
+
+func has(s string, parts ...string) bool {
+	for _, p := range parts {
+		if !strings.Contains(s, p) {
+			return false
+		}
+	}
+	return true
+}
