@@ -136,14 +136,16 @@ func (c *Client) read(ctx context.Context, in *cursor, id string) ([]Reply, erro
 
 // silence says why there are no more replies.
 func (c *Client) silence(ctx context.Context, command Command, err error) error {
-	if ctx.Err() == nil {
-		return c.explain(err, c.config.ReplyTopic, "Read,Describe")
-	}
+	deadline, limited := ctx.Deadline()
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return ctx.Err()
 	}
+	// A connection has the context's deadline, and may notice it a little earlier.
+	if ctx.Err() == nil && (!limited || time.Until(deadline) > claimPause) {
+		return c.explain(err, c.config.ReplyTopic, "Read,Describe")
+	}
 	return fmt.Errorf("wait for the reply to %s (id %s): %w: check that a connector with control.topic %s and group %s runs; the command expires at %s",
-		command.Name, command.ID, ctx.Err(), c.config.Topic, c.config.GroupID, stamp(command.Expires))
+		command.Name, command.ID, context.DeadlineExceeded, c.config.Topic, c.config.GroupID, stamp(command.Expires))
 }
 
 func (c *Client) explain(err error, topic, operations string) error {

@@ -149,11 +149,11 @@ const inFlight = 64
 
 // read takes the commands of one partition until the generation ends.
 func (n *generation) read(ctx context.Context, a kafka.PartitionAssignment) {
-	c := cursor{client: n.options.Conn.Client, topic: n.config.Topic, partition: a.ID, offset: a.Offset}
+	c := &cursor{client: n.options.Conn.Client, topic: n.config.Topic, partition: a.ID, offset: a.Offset}
 	room := make(chan struct{}, inFlight)
 	pace := txn.Pace()
 	for ctx.Err() == nil {
-		messages, err := c.next(ctx)
+		messages, err := n.next(ctx, c)
 		for _, m := range messages {
 			select {
 			case room <- struct{}{}:
@@ -176,5 +176,25 @@ func (n *generation) read(ctx context.Context, a kafka.PartitionAssignment) {
 			n.log.Warn("commands cannot be read", "partition", a.ID, "error", p, "hint", p.Hint)
 			_ = sleep(ctx, pace.NextBackOff())
 		}
+	}
+}
+
+// next reads on, and leaves a request behind when the generation ends: breaking it off would cost the connection, and
+// waiting for it would hold up the group. The cursor must not be used after that.
+func (n *generation) next(ctx context.Context, c *cursor) ([]message, error) {
+	var messages []message
+	var err error
+	done := make(chan struct{})
+	n.Group.work.Go(func() {
+		defer close(done)
+		ctx, cancel := n.grace(ctx)
+		defer cancel()
+		messages, err = c.next(ctx)
+	})
+	select {
+	case <-done:
+		return messages, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 }

@@ -122,7 +122,9 @@ type rig struct {
 
 // onKafka runs a test on the embedded Kafka, and on a real one unless -short is given.
 func onKafka(t *testing.T, test func(r *rig)) {
+	t.Parallel()
 	t.Run("embedded", func(t *testing.T) {
+		t.Parallel()
 		c, err := kfake.NewCluster(kfake.NumBrokers(1))
 		if err != nil {
 			t.Fatal(err)
@@ -131,6 +133,7 @@ func onKafka(t *testing.T, test func(r *rig)) {
 		test(newRig(t, c.ListenAddrs()))
 	})
 	t.Run("real", func(t *testing.T) {
+		t.Parallel()
 		r := newRig(t, testbed.Kafka(t).Addresses())
 		r.real = true
 		test(r)
