@@ -15,7 +15,14 @@ type cli struct {
 	ConfigFile string `name:"config" help:"Configuration file." env:"CONNECTOR_CONFIG" default:"./connector.yaml" placeholder:"FILE"`
 
 	Run               runCommand               `cmd:"" help:"Move audit records until SIGTERM."`
+	StartSubscription startSubscriptionCommand `cmd:"" aliases:"ms-management-activity-start-subscription" help:"Start a subscription at Microsoft, and have its stream read."`
+	StopSubscription  stopSubscriptionCommand  `cmd:"" aliases:"ms-management-activity-stop-subscription" help:"Read what there is, then stop a subscription at Microsoft."`
 	ListSubscriptions listSubscriptionsCommand `cmd:"" aliases:"ms-management-activity-list-subscriptions" help:"List the subscriptions at Microsoft."`
+	ListContent       listContentCommand       `cmd:"" aliases:"ms-management-activity-list-content" help:"List the records of up to 24 hours."`
+	GenerateLoginURL  generateLoginURLCommand  `cmd:"" name:"generate-login-url" aliases:"ms-management-activity-generate-login-url" help:"Say where to sign in."`
+	AuthReset         authResetCommand         `cmd:"" aliases:"ms-management-activity-auth-reset" help:"Forget stored tokens and sign-ins."`
+	Pause             pauseCommand             `cmd:"" help:"Pause a stream; nothing is lost within 7 days."`
+	Resume            resumeCommand            `cmd:"" help:"Have a paused stream go on."`
 	Diagnose          diagnoseCommand          `cmd:"" help:"Try every dependency in turn and say what is wrong and what to do."`
 	Config            configCommand            `cmd:"" help:"Check the configuration, or print what counts in the end."`
 	Version           versionCommand           `cmd:"" help:"Print the version."`

@@ -6,6 +6,7 @@ import (
 
 	"o365-kafka-connector/internal/audit"
 	"o365-kafka-connector/internal/broker"
+	"o365-kafka-connector/internal/control"
 )
 
 // saidError is an error that a person has read already.
@@ -26,13 +27,20 @@ func explain(err error) string {
 		}
 		return strings.Join(texts, "\n")
 	}
-	if hint := hintOf(err); hint != "" {
-		return err.Error() + "\n  what to do: " + hint
+	text := err.Error()
+	if r, ok := err.(*control.Refusal); ok { //nolint:errorlint // its text ends in the hint, which stands alone here
+		text = r.Message
 	}
-	return err.Error()
+	if hint := hintOf(err); hint != "" {
+		return text + "\n  what to do: " + hint
+	}
+	return text
 }
 
 func hintOf(err error) string {
+	if r, ok := errors.AsType[*control.Refusal](err); ok && r.Hint != "" {
+		return r.Hint
+	}
 	if f, ok := errors.AsType[*audit.Fault](err); ok {
 		return f.Hint
 	}

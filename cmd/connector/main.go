@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"o365-kafka-connector/config"
+	"o365-kafka-connector/internal/control"
 )
 
 // The exit statuses.
@@ -52,6 +53,9 @@ func status(err error) int {
 	_, wrongConfig := errors.AsType[*config.Error](err)
 	_, wrongUsage := errors.AsType[usageError](err)
 	if wrongConfig || wrongUsage {
+		return exitUsage
+	}
+	if r, ok := errors.AsType[*control.Refusal](err); ok && (r.Outcome == control.OutcomeInvalid || r.Outcome == control.OutcomeUnknown) {
 		return exitUsage
 	}
 	return exitFailed

@@ -29,7 +29,7 @@ func TestWrongUsage(t *testing.T) {
 		want []string
 	}{
 		"no command":           {nil, []string{"expected one of"}},
-		"unknown command":      {[]string{"start-subscription", "Audit.Exchange"}, []string{"unexpected argument start-subscription"}},
+		"unknown command":      {[]string{"subscribe", "Audit.Exchange"}, []string{"unexpected argument subscribe"}},
 		"unknown flag":         {[]string{"run", "--now"}, []string{"unknown flag --now"}},
 		"unknown output":       {[]string{"diagnose", "--output", "xml"}, []string{"--output"}},
 		"missing file":         {[]string{"run", "--config", "nowhere.yaml"}, []string{"nowhere.yaml", "does not exist"}},

@@ -61,3 +61,16 @@ func checkParts(ctx context.Context, cfg *config.Config) error {
 	}
 	return errors.Join(errs...)
 }
+
+// loadTenants reads the configuration and chooses the tenants that a command is about.
+func loadTenants(c *cli, nameOrID string) (*config.Config, []config.Tenant, error) {
+	cfg, err := config.Load(c.ConfigFile)
+	if err != nil {
+		return nil, nil, err
+	}
+	tenants, err := cfg.Select(nameOrID)
+	if err != nil {
+		return nil, nil, usageError{fmt.Errorf("--tenant: %w", err)}
+	}
+	return cfg, tenants, nil
+}

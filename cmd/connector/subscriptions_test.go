@@ -14,7 +14,7 @@ func TestListSubscriptions(t *testing.T) {
 	if got.code != exitDone || got.stderr != "" {
 		t.Errorf("table: %+v", got)
 	}
-	golden(t, "subscriptions.txt", got.stdout)
+	golden(t, "subscriptions.md", got.stdout)
 
 	got = call(t, "list-subscriptions", "--config", path, "--output", "json")
 	if got.code != exitDone || got.stderr != "" {
@@ -36,7 +36,7 @@ func TestListSubscriptionsOfATenantWithoutAny(t *testing.T) {
 		t.Errorf("json: %+v", got)
 	}
 	got = call(t, "list-subscriptions", "--config", path)
-	if !strings.Contains(got.stdout, "DLP.All                      none\n") {
+	if !strings.Contains(got.stdout, "| DLP.All                    | none   |") {
 		t.Errorf("table: %+v", got)
 	}
 }
@@ -48,7 +48,7 @@ func TestListSubscriptionsOfSeveralTenants(t *testing.T) {
 	if got.code != exitFailed || !strings.Contains(got.stderr, "tenant fabrikam") || !strings.Contains(got.stderr, "what to do: the client secret is wrong") {
 		t.Errorf("one tenant fails: %+v", got)
 	}
-	golden(t, "subscriptions-two.txt", got.stdout)
+	golden(t, "subscriptions-two.md", got.stdout)
 
 	got = call(t, "list-subscriptions", "--config", path, "--output", "json", "--tenant", "contoso")
 	if got.code != exitDone || !strings.Contains(got.stdout, `{"ContentType":"DLP.All","Enabled":true,"Tenant":"contoso"}`) {

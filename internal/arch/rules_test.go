@@ -19,10 +19,14 @@ var arrows = map[string][]string{
 	"internal/auth":       {"internal/audit", "internal/secret", "internal/unit"},
 	"internal/broker":     {"internal/audit", "internal/secret", "internal/unit"},
 	"internal/checkpoint": {"internal/audit", "internal/broker", "internal/secret", "internal/unit"},
-	"internal/control":    {"internal/audit", "internal/broker", "internal/secret", "internal/txn", "internal/unit"},
+	"internal/command": { // only programs and the daemon use it
+		"config", "internal/audit", "internal/checkpoint", "internal/control", "internal/source", "internal/transform",
+		"internal/unit",
+	},
+	"internal/control": {"internal/audit", "internal/broker", "internal/secret", "internal/txn", "internal/unit"},
 	"internal/daemon": { // puts the parts together
-		"config", "internal/audit", "internal/auth", "internal/broker", "internal/checkpoint", "internal/control",
-		"internal/pipeline", "internal/secret", "internal/sink", "internal/source", "internal/telemetry",
+		"config", "internal/audit", "internal/auth", "internal/broker", "internal/checkpoint", "internal/command",
+		"internal/control", "internal/pipeline", "internal/secret", "internal/sink", "internal/source", "internal/telemetry",
 		"internal/transform", "internal/unit",
 	},
 	"internal/emulator":  {},

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"o365-kafka-connector/config"
+	"o365-kafka-connector/internal/broker"
+	"o365-kafka-connector/internal/checkpoint"
+	"o365-kafka-connector/internal/command"
+	"o365-kafka-connector/internal/control"
+	"o365-kafka-connector/internal/source"
+)
+
+// commandTimeout bounds a command that neither reads content nor waits for others to read it.
+const commandTimeout = 3 * time.Minute
+
+// request is a command as it was typed.
+type request struct {
+	name      control.Name
+	flags     commandFlags
+	arguments map[string]any
+	quiet     bool // the text is a table: nobody wants it beside json
+}
+
+// commandFlags are those of every command that can also be sent over Kafka.
+type commandFlags struct {
+	tenantFlags
+
+	ViaKafka bool `help:"Send the command over the control topic and wait for the reply."`
+}
+
+// perform checks a command before anything is done, does it, and prints the answer.
+func perform(ctx context.Context, env *environment, c *cli, r request) error {
+	cfg, err := config.Load(c.ConfigFile)
+	if err != nil {
+		return err
+	}
+	cmd, err := control.New(string(r.name), r.flags.Tenant, r.arguments, time.Now())
+	if err != nil {
+		return err
+	}
+	if bounded(r.name) {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, commandTimeout)
+		defer cancel()
+	}
+	out := &printer{env: env, json: r.flags.json(), quiet: r.quiet}
+	if r.flags.ViaKafka {
+		err = viaKafka(ctx, cfg, cmd, out)
+	} else {
+		err = directly(ctx, cfg, cmd, out)
+	}
+	return errors.Join(err, out.finish())
+}
+
+// bounded reports whether a command has to end soon.
+func bounded(name control.Name) bool {
+	switch name {
+	case control.StopSubscription, control.ListContent, control.Backfill, control.CheckpointSet, control.CheckpointReset:
+		return false
+	default:
+		return true
+	}
+}
+
+// directly does the command in this process.
+func directly(ctx context.Context, cfg *config.Config, cmd control.Command, out *printer) error {
+	s := &session{config: cfg, clients: map[string]*source.Client{}}
+	defer s.close()
+	executor := command.New(command.Options{
+		Config: cfg, Client: s.client, Store: func() (checkpoint.Operator, error) { return s.openStore(ctx) },
+		Progress: out.progress,
+	})
+	return executor.Do(ctx, cmd, out.part)
+}
+
+// session is what one command has opened. One goroutine uses it.
+type session struct {
+	config  *config.Config
+	clients map[string]*source.Client
+	store   checkpoint.Store
+}
+
+func (s *session) client(t config.Tenant) (*source.Client, error) {
+	if c := s.clients[t.ID]; c != nil {
+		return c, nil
+	}
+	c, err := newClient(t)
+	if err == nil {
+		s.clients[t.ID] = c
+	}
+	return c, err
+}
+
+func (s *session) openStore(ctx context.Context) (checkpoint.Operator, error) {
+	if s.store == nil {
+		store, err := checkpoint.Open(ctx, s.config.Checkpoint)
+		if err != nil {
+			return nil, fmt.Errorf("open checkpoint: %w", err)
+		}
+		s.store = store
+	}
+	return s.store, nil
+}
+
+func (s *session) close() {
+	for _, c := range s.clients {
+		c.Close()
+	}
+	if s.store != nil {
+		_ = s.store.Close() // nothing is lost: every call has been answered
+	}
+}
+
+// viaKafka has the stream's owner do the command, wherever that runs.
+func viaKafka(ctx context.Context, cfg *config.Config, cmd control.Command, out *printer) error {
+	if cmd.Tenant != "" || !cmd.Name.Reads() {
+		tenants, err := cfg.Select(cmd.Tenant)
+		if err != nil {
+			return usageError{fmt.Errorf("--tenant: %w", err)}
+		}
+		if len(tenants) > 1 {
+			return usageError{fmt.Errorf("--tenant: %s needs one", cmd.Name)}
+		}
+		cmd.Tenant = tenants[0].ID
+	}
+	conn, err := broker.New(cfg.Kafka.Config, clientID)
+	if err != nil {
+		return usageError{fmt.Errorf("kafka: %w", err)}
+	}
+	defer conn.Close()
+	client, err := control.NewClient(cfg.Control, conn)
+	if err != nil {
+		return usageError{err}
+	}
+	out.progress(command.Progress{Text: "waiting for the reply"})
+	for r, err := range client.Do(ctx, cmd) {
+		if err != nil {
+			return err
+		}
+		if r.Status == control.StatusError && r.Error != nil {
+			return &control.Refusal{Outcome: r.Outcome, Code: r.Error.Code, Message: r.Error.Message, Hint: r.Error.Hint}
+		}
+		if err := out.part(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}

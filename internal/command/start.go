@@ -1,0 +1,118 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"o365-kafka-connector/internal/audit"
+	"o365-kafka-connector/internal/control"
+	"o365-kafka-connector/internal/source"
+)
+
+// startPause is how long Microsoft wants to be left alone between two starts of a subscription.
+const startPause = 15 * time.Minute
+
+// starts remembers when subscriptions were last started from here.
+type starts struct {
+	mu   sync.Mutex // guards the following
+	last map[audit.Stream]time.Time
+}
+
+func (s *starts) note(stream audit.Stream, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.last == nil {
+		s.last = map[audit.Stream]time.Time{}
+	}
+	s.last[stream] = at
+}
+
+func (s *starts) of(stream audit.Stream) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last[stream]
+}
+
+// startSubscription asks first whether the subscription is enabled: a start that changes nothing would use up the one
+// that Microsoft allows in 15 minutes.
+func (c *call) startSubscription(ctx context.Context) error {
+	client, err := c.options.Client(c.tenant())
+	if err != nil {
+		return err
+	}
+	already, err := enabled(ctx, client, c.command.Arguments.ContentType)
+	if err != nil {
+		return err
+	}
+	if !already {
+		if already, err = c.startNow(ctx, client); err != nil {
+			return err
+		}
+	}
+	outcome, text := control.OutcomeDone, "Successfully started subscription to content type: "+c.typed()
+	if already {
+		outcome, text = control.OutcomeAlreadyEnabled, "The subscription to content type "+c.typed()+" is already enabled"
+	}
+	if err := c.wish(ctx, audit.Running); err != nil {
+		text += "\nWhat is wanted could not be remembered, so a stream that was stopped or paused stays so: " +
+			err.Error() + ". Run the command again when the store of checkpoints answers."
+	}
+	return c.reply(outcome, text, original("Subscription", c.contextOf(c.tenant(), c.command.Arguments.ContentType, true)))
+}
+
+func (c *call) startNow(ctx context.Context, client *source.Client) (already bool, err error) {
+	s := c.stream()
+	if left := startPause - time.Since(c.lastStart(ctx)); left > 0 {
+		return false, tooSoon(left, nil)
+	}
+	before := time.Now()
+	already, err = client.Start(ctx, s)
+	if f, ok := errors.AsType[*audit.Fault](err); ok && f.Cause == audit.CauseStartThrottled {
+		left := f.RetryAfter
+		if left <= 0 {
+			left = startPause
+		}
+		c.starts.note(s, before.Add(left-startPause))
+		return false, tooSoon(left, err)
+	}
+	if err == nil {
+		c.starts.note(s, before)
+	}
+	return already, err
+}
+
+// lastStart is when the stream's subscription was last started, by its owner or from here; zero if nobody knows.
+func (c *call) lastStart(ctx context.Context) time.Time {
+	last := c.starts.of(c.stream())
+	store, err := c.options.Store()
+	if err != nil {
+		return last
+	}
+	// Without the checkpoint Microsoft itself tells that it is too soon.
+	if checkpoint, _, err := store.Peek(ctx, c.stream()); err == nil && checkpoint.Progress.SubscribeTried.After(last) {
+		return checkpoint.Progress.SubscribeTried
+	}
+	return last
+}
+
+func tooSoon(left time.Duration, err error) error {
+	left = max(left.Round(time.Second), time.Second)
+	return &control.Refusal{
+		Outcome: control.OutcomeRefused, Code: string(audit.CauseStartThrottled), Err: err,
+		Message: "the subscription was started less than 15 minutes ago, and Microsoft takes one start in that time",
+		Hint:    fmt.Sprintf("try again in %s", left),
+	}
+}
+
+// enabled reports whether a content type has an enabled subscription.
+func enabled(ctx context.Context, client *source.Client, ct audit.ContentType) (bool, error) {
+	list, err := client.Subscriptions(ctx)
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(list, func(s source.Subscription) bool { return s.ContentType == ct && s.Enabled() }), nil
+}

@@ -1,0 +1,175 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"o365-kafka-connector/internal/audit"
+	"o365-kafka-connector/internal/checkpoint"
+	"o365-kafka-connector/internal/control"
+	"o365-kafka-connector/internal/source"
+)
+
+const (
+	orphaned = time.Minute      // that a stop waits for another owner when the stream has lost its own
+	settled  = 10 * time.Second // after which an owner that has stopped does not read any more, whatever Microsoft says
+)
+
+// stop is a stop-subscription on its way.
+type stop struct {
+	*call
+
+	client *source.Client
+	store  checkpoint.Operator
+}
+
+// stopSubscription has the stream's owner read what is there before it stops the subscription, since nobody can
+// afterwards. Where there is no owner, or nobody wants to wait, it counts what is lost by that and stops at once.
+func (c *call) stopSubscription(ctx context.Context) error {
+	client, err := c.options.Client(c.tenant())
+	if err != nil {
+		return err
+	}
+	store, err := c.options.Store()
+	if err != nil {
+		return err
+	}
+	status, err := c.status(ctx, store)
+	if err != nil {
+		return err
+	}
+	on, err := enabled(ctx, client, c.command.Arguments.ContentType)
+	if err != nil {
+		return err
+	}
+	s := &stop{call: c, client: client, store: store}
+	switch {
+	case !on:
+		return s.already(ctx)
+	case c.command.Arguments.Now || status.State == audit.StateUnowned:
+		return s.now(ctx)
+	default:
+		return s.drain(ctx)
+	}
+}
+
+func (s *stop) answer(outcome control.Outcome, text string) error {
+	return s.reply(outcome, text, original("Subscription", s.contextOf(s.tenant(), s.command.Arguments.ContentType, false)))
+}
+
+func (s *stop) success() string {
+	return "Successfully stopped subscription to content type: " + s.typed()
+}
+
+func (s *stop) already(ctx context.Context) error {
+	if err := s.wish(ctx, audit.Stopped); err != nil {
+		return err
+	}
+	return s.answer(control.OutcomeAlreadyStopped, "The subscription to content type "+s.typed()+" is already stopped")
+}
+
+// now counts, writes the wish and stops, in this order: from the wish on, an owner completes what is cut off here.
+func (s *stop) now(ctx context.Context) error {
+	unread := s.unread(ctx)
+	if err := s.wish(ctx, audit.Stopped); err != nil {
+		return err
+	}
+	err := s.client.Stop(ctx, s.stream())
+	if f, ok := errors.AsType[*audit.Fault](err); ok && f.Cause == audit.CauseSubscription {
+		return s.already(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("the wish to stop is stored, but the subscription is still on: %w", err)
+	}
+	return s.answer(control.OutcomeDone, s.success()+"\n"+unread)
+}
+
+// unread says how many blobs nobody can read after the stop.
+func (s *stop) unread(ctx context.Context) string {
+	blobs, err := s.countUnread(ctx)
+	switch {
+	case err != nil:
+		return "How much was available and unread could not be counted: " + err.Error()
+	case blobs == 1:
+		return "1 blob was available and unread: it can never be read now"
+	case blobs > 0:
+		return fmt.Sprintf("%d blobs were available and unread: they can never be read now", blobs)
+	}
+	return "No blob was available and unread"
+}
+
+// countUnread counts what was listed but failed, and what became available after the watermark.
+func (s *stop) countUnread(ctx context.Context) (int, error) {
+	c, _, err := s.store.Peek(ctx, s.stream())
+	if err != nil && !errors.Is(err, audit.ErrLost) {
+		return 0, err
+	}
+	seen := map[audit.Hash]struct{}{}
+	for _, p := range c.Pending {
+		seen[p.Blob.Hash()] = struct{}{}
+	}
+	now := s.client.Now()
+	blobs, err := count(ctx, s.client, s.stream(), windows(c.Progress.Watermark, now, now), seen)
+	return blobs + len(c.Pending), err
+}
+
+// drain waits until the owner has read everything and stopped.
+func (s *stop) drain(ctx context.Context) error {
+	if err := s.wish(ctx, audit.Stopped); err != nil {
+		return err
+	}
+	lost, stopped := time.Time{}, time.Time{} // since when
+	for {
+		status, err := s.status(ctx, s.store)
+		if err != nil {
+			return s.interrupted(err)
+		}
+		since(&lost, status.State == audit.StateUnowned)
+		since(&stopped, status.State == audit.StateStopped)
+		switch {
+		case !lost.IsZero() && time.Since(lost) > orphaned:
+			return s.reply(control.OutcomeAccepted, "Nobody runs stream "+s.stream().String()+" any more. Whoever takes it next "+
+				"completes the stop; --now stops at once, unread", original("Subscription", s.contextOf(s.tenant(), s.command.Arguments.ContentType, true)))
+		case !stopped.IsZero():
+			on, err := enabled(ctx, s.client, s.command.Arguments.ContentType)
+			if err == nil && !on {
+				return s.answer(control.OutcomeDone, s.success())
+			}
+			if err == nil && time.Since(stopped) > settled { // somebody else has switched it on since
+				return s.now(ctx)
+			}
+		}
+		s.options.Progress(draining(status))
+		if err := pause(ctx, 2*look); err != nil {
+			return s.interrupted(err)
+		}
+	}
+}
+
+// since keeps the time from which on something has been the case.
+func since(at *time.Time, is bool) {
+	switch {
+	case !is:
+		*at = time.Time{}
+	case at.IsZero():
+		*at = time.Now()
+	}
+}
+
+func draining(status audit.StreamStatus) Progress {
+	if status.State == audit.StateUnowned {
+		return Progress{Text: "waiting for an owner: nobody runs the stream"}
+	}
+	return Progress{Text: fmt.Sprintf("reading what is left: backlog %d blobs, pending %d, state %s",
+		status.BacklogBlobs, status.PendingBlobs, status.State)}
+}
+
+func (s *stop) interrupted(err error) error {
+	return &control.Refusal{
+		Outcome: control.OutcomeFailed, Code: "interrupted", Err: err,
+		Message: "waiting for the stop has ended, but the stop stands: the stream's owner reads what is left and then stops: " + err.Error(),
+		Hint:    "run status to see when it has stopped, or start-subscription " + s.typed() + " to call the stop off",
+	}
+}

@@ -1,0 +1,134 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"o365-kafka-connector/internal/audit"
+	"o365-kafka-connector/internal/checkpoint"
+	"o365-kafka-connector/internal/control"
+)
+
+const (
+	look      = 250 * time.Millisecond // between looks at what the owner has done
+	obedience = 15 * time.Second       // that an owner is given; it reads the wish before every poll
+)
+
+// wish writes what the stream shall do. A command that is done again changes nothing.
+func (c *call) wish(ctx context.Context, state audit.DesiredState) error {
+	store, err := c.options.Store()
+	if err != nil {
+		return err
+	}
+	return store.ChangeWish(ctx, c.stream(), func(w *audit.Wish) {
+		if w.Command == c.command.ID {
+			return
+		}
+		w.State, w.Since, w.By, w.Command = state, time.Now().UTC(), c.command.IssuedBy, c.command.ID
+	})
+}
+
+// own refuses a stream that no instance can ever run.
+func (c *call) own() error {
+	t := c.tenant()
+	ct := c.command.Arguments.ContentType
+	if len(t.ContentTypes) == 0 || slices.Contains(t.ContentTypes, string(ct)) {
+		return nil
+	}
+	return invalid(fmt.Sprintf("content_type: %s is not among the content types of tenant %s in the configuration", ct, t.Name))
+}
+
+// status is what the stream's owner reports, or that there is none.
+func (c *call) status(ctx context.Context, store checkpoint.Operator) (audit.StreamStatus, error) {
+	all, err := store.Statuses(ctx, []audit.Stream{c.stream()})
+	if err != nil {
+		return audit.StreamStatus{}, err
+	}
+	return all[0], nil
+}
+
+// await looks until ready says yes, or the time is over: false.
+func await(ctx context.Context, limit time.Duration, ready func() (bool, error)) (bool, error) {
+	for end := time.Now().Add(limit); ; {
+		ok, err := ready()
+		if ok || err != nil {
+			return ok, err
+		}
+		if time.Now().After(end) {
+			return false, nil
+		}
+		if err := pause(ctx, look); err != nil {
+			return false, err
+		}
+	}
+}
+
+func (c *call) pauseStream(ctx context.Context) error {
+	return c.setState(ctx, audit.Paused, "paused", func(s audit.State) bool { return s == audit.StatePaused })
+}
+
+func (c *call) resumeStream(ctx context.Context) error {
+	return c.setState(ctx, audit.Running, "resumed", func(s audit.State) bool {
+		return s != audit.StatePaused && s != audit.StateStopped
+	})
+}
+
+// setState writes the wish and waits until the owner, if there is one, has obeyed.
+func (c *call) setState(ctx context.Context, state audit.DesiredState, done string, obeyed func(audit.State) bool) error {
+	store, err := c.changeable(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.wish(ctx, state); err != nil {
+		return err
+	}
+	owned := true
+	ok, err := await(ctx, obedience, func() (bool, error) {
+		s, err := c.status(ctx, store)
+		owned = s.State != audit.StateUnowned
+		return !owned || obeyed(s.State), err
+	})
+	s := c.stream()
+	outcome, text := control.OutcomeDone, fmt.Sprintf("Stream %s is %s", s, done)
+	switch {
+	case err != nil:
+		return fmt.Errorf("the wish is stored and the owner will obey; wait for it: %w", err)
+	case !owned:
+		outcome, text = control.OutcomeAccepted, fmt.Sprintf("Stream %s will be %s when an instance takes it: nobody runs it now", s, done)
+	case !ok:
+		outcome, text = control.OutcomeAccepted, fmt.Sprintf("Stream %s will be %s: its owner has not obeyed yet; run status to see", s, done)
+	}
+	return c.reply(outcome, text, map[string]any{string(c.command.Name): c.streamContext(outcome, map[string]any{"state": state})})
+}
+
+// changeable returns the store if the stream may be paused and resumed.
+func (c *call) changeable(ctx context.Context) (checkpoint.Operator, error) {
+	if err := c.own(); err != nil {
+		return nil, err
+	}
+	store, err := c.options.Store()
+	if err != nil {
+		return nil, err
+	}
+	wish, err := store.Wish(ctx, c.stream())
+	if err != nil {
+		return nil, err
+	}
+	if wish.Wanted() == audit.Stopped {
+		return nil, refused("stopped", fmt.Sprintf("stream %s is stopped", c.stream()),
+			"run start-subscription "+c.typed()+" to have it read again")
+	}
+	return store, nil
+}
+
+// streamContext begins the context of a command that the original integration lacks.
+func (c *call) streamContext(outcome control.Outcome, more map[string]any) map[string]any {
+	s := c.stream()
+	out := map[string]any{"tenant": s.Tenant.ID, "content_type": s.ContentType, "outcome": outcome}
+	for key, value := range more {
+		out[key] = value
+	}
+	return out
+}
