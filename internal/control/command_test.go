@@ -416,3 +416,48 @@ func TestRepliesGoWhereTheyMay(t *testing.T) {
 		r.answersTo("lost", 1)
 	})
 }
+
+// Replies come at least once: what a member wrote again after a fault is not told twice.
+func TestClientSkipsRepeatedParts(t *testing.T) {
+	onKafka(t, func(r *rig) {
+		a := r.join("a", change{})
+		r.whole(10*time.Second, "a")
+		a.leave()
+		command := Command{ID: "c", Name: ShowStatus, Tenant: tenantID}
+		sent := &cursor{client: r.conn.Client, topic: r.config.Topic, partition: r.partitionOf(tenantID), offset: kafka.FirstOffset}
+		var answering sync.WaitGroup
+		defer answering.Wait()
+		answering.Go(func() {
+			for got := 0; got == 0 && t.Context().Err() == nil; {
+				m, err := sent.next(t.Context())
+				if got = len(m); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+			for _, part := range []int{1, 1, 2, 1, 2, 3} {
+				reply := complete(command, Reply{Part: part})
+				reply.Last = part == 3
+				value, err := json.Marshal(reply)
+				if err == nil {
+					err = a.produce(context.Background(), r.config.ReplyTopic, -1, outgoing{key: "c", value: value})
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		var parts []int
+		for reply, err := range r.client.Do(ctx, command) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			parts = append(parts, reply.Part)
+		}
+		if !slices.Equal(parts, []int{1, 2, 3}) {
+			t.Errorf("parts %v", parts)
+		}
+	})
+}

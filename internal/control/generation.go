@@ -31,7 +31,7 @@ type generation struct {
 func (g *Group) serve(ctx context.Context, k *kafka.Generation) {
 	n := &generation{
 		Group: g, kafka: k, progress: map[int]*progress{}, dirty: make(chan struct{}, 1),
-		membership: Membership{MemberID: k.MemberID, Generation: k.ID, Since: time.Now().UTC()},
+		membership: Membership{Instance: g.options.Instance, MemberID: k.MemberID, Generation: k.ID, Since: time.Now().UTC()},
 	}
 	assigned := k.Assignments[g.config.Topic]
 	for _, a := range assigned {

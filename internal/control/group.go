@@ -175,6 +175,7 @@ func (g *Group) Check(context.Context) error {
 
 // Membership is what this process holds in the group. It is zero between generations.
 type Membership struct {
+	Instance   string
 	MemberID   string
 	Generation int32
 	Since      time.Time
