@@ -56,8 +56,15 @@ func readRecord(value []byte) (r record) {
 	return r
 }
 
+// columns is the layout of an incident's line.
+const columns = "%-19.19s  %-26s %-22.22s %-32.32s %-40.40s %s"
+
+// heading names the columns.
+func heading() string {
+	return fmt.Sprintf(columns, "time", "content type", "workload", "operation", "user", "id")
+}
+
 // String is the incident's line.
 func (i incident) String() string {
-	return fmt.Sprintf("%-19.19s  %-25s %-22.22s %-32.32s %-40.40s %s",
-		i.time, i.contentType, i.workload, i.operation, i.user, i.recordID)
+	return fmt.Sprintf(columns, i.time, i.contentType, i.workload, i.operation, i.user, i.recordID)
 }

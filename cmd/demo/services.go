@@ -23,6 +23,7 @@ type services struct {
 	kafka  *kfake.Cluster
 	redis  *miniredis.Miniredis
 	config *config.Config
+	page   string // address of the status page
 	dir    string // of the broker's data
 }
 
@@ -69,6 +70,12 @@ func (s *services) startAPI(ctx context.Context, o options) (string, error) {
 
 // compose writes the configuration that an operator would write, for these services.
 func (s *services) compose(o options, api string) (*config.Config, error) {
+	page, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // only to learn of a free port
+	if err != nil {
+		return nil, fmt.Errorf("find a port: %w", err)
+	}
+	s.page = page.Addr().String()
+	_ = page.Close()
 	text := fmt.Sprintf(`
 tenants:
   - id: %s
@@ -80,9 +87,10 @@ source: {poll_interval: 1s, timeout: 5s, overlap: 1m, sweep: {interval: 10s}, re
 output: {format: %s}
 kafka: {brokers: ["%s"], topics: {partitions: 3}}
 checkpoint: {redis: {addresses: ["%s"]}}
-http: {listen: "127.0.0.1:0"}
+http: {listen: "%s"}
+control: {enabled: false}
 `, emulator.DefaultTenantID, api, api, emulator.DefaultClientID, emulator.DefaultClientSecret, o.Format,
-		s.kafka.ListenAddrs()[0], s.redis.Addr())
+		s.kafka.ListenAddrs()[0], s.redis.Addr(), s.page)
 	c, err := config.Parse([]byte(text))
 	if err != nil {
 		return nil, fmt.Errorf("compose configuration: %w", err)

@@ -45,6 +45,8 @@ func newStage(s *services, log *slog.Logger, out io.Writer) (*stage, error) {
 // play runs the connector for a while or until ctx ends, then lets it finish what was offered, and sums up.
 func (s *stage) play(ctx context.Context, length time.Duration) error {
 	defer s.consumer.Close()
+	fmt.Fprintf(s.out, "an emulated tenant, Kafka at %s (topic %s), Redis at %s, status page http://%s\n\n%s\n",
+		s.kafka.ListenAddrs()[0], s.config.Kafka.Topic, s.redis.Addr(), s.page, heading())
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	group, gctx := errgroup.WithContext(running)

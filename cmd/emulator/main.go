@@ -127,28 +127,47 @@ func parseTenant(text string) (emulator.Tenant, error) {
 	return t, nil
 }
 
-// printHelp prints the address in the first line, for scripts, and then what to write into a connector's configuration.
+// printHelp prints the address in the first line, for scripts, and then a configuration of the connector that works as
+// it is.
 func printHelp(c emulator.Config, f flags, base, authority string) {
 	fmt.Println(base)
-	tenant := emulator.Tenant{ID: emulator.DefaultTenantID, ClientID: emulator.DefaultClientID, ClientSecret: emulator.DefaultClientSecret}
+	tenant := emulator.Tenant{ID: emulator.DefaultTenantID}
 	if len(c.Tenants) > 0 {
 		tenant = c.Tenants[0]
 	}
-	fmt.Printf("\n# for the connector's configuration\ntenants:\n  - id: %s\n    base_url: %s\n", tenant.ID, base)
-	switch {
-	case authority != "":
-		fmt.Printf("    authority: %s\n    auth: {method: client_secret, client_id: %s, client_secret: %s}\n", authority,
-			orElse(tenant.ClientID, emulator.DefaultClientID), orElse(tenant.ClientSecret, emulator.DefaultClientSecret))
-		if f.CertOut == "" {
-			fmt.Println("# give --cert-out FILE, and here source: {ca_file: FILE}")
-			return
-		}
-		fmt.Printf("source: {ca_file: %s}\n", f.CertOut)
-	case c.StaticToken != "":
-		fmt.Printf("    auth: {method: static, token: %s}\n", c.StaticToken)
-	default:
-		fmt.Println("    # auth: start the emulator with --static-token, or with --tls-listen and --cert-out for client_secret")
+	login := base
+	if authority != "" {
+		login = authority
 	}
+	auth := fmt.Sprintf("{client_id: %s, client_secret: %s}", orElse(tenant.ClientID, emulator.DefaultClientID),
+		orElse(tenant.ClientSecret, emulator.DefaultClientSecret))
+	if c.StaticToken != "" {
+		auth = fmt.Sprintf("{method: static, token: %s}", c.StaticToken)
+	}
+	fmt.Printf(`
+# a configuration for the connector: events to standard output, its place remembered in a directory
+tenants:
+  - id: %s
+    name: emulated
+    base_url: %s
+    authority: %s
+    auth: %s
+source: {poll_interval: 5s%s}
+sink: {kind: stdout}
+checkpoint: {kind: file, path: state}
+control: {enabled: false}
+`, tenant.ID, base, login, auth, trust(f, authority))
+}
+
+// trust is what the connector needs to believe in the emulator's certificate.
+func trust(f flags, authority string) string {
+	switch {
+	case authority == "":
+		return ""
+	case f.CertOut == "":
+		return ", insecure: true"
+	}
+	return ", ca_file: " + f.CertOut
 }
 
 func orElse(s, fallback string) string {

@@ -44,7 +44,7 @@ func New(c Config, o Options) (*TokenSource, error) {
 		Telemetry: policy.TelemetryOptions{Disabled: true},
 		Transport: client,
 	})
-	return newTokenSource(explained(issue, scope(o.Resource), authority, c.ClientSecret.Reveal())), nil
+	return newTokenSource(explained(issue, scope(o.Resource), strings.TrimRight(o.Authority, "/"), c.ClientSecret.Reveal())), nil
 }
 
 // credentialIssuer asks azidentity for a token of the given scope.

@@ -36,8 +36,7 @@ func openFile(directory string) (*fileStore, error) {
 	lock, err := lockFile(filepath.Join(directory, "lock"))
 	if err != nil {
 		return nil, fault(fmt.Errorf("open checkpoint directory: %w", err),
-			"another instance uses "+directory+": stop it, give each instance its own directory and streams, "+
-				"or share the work with checkpoint.kind: redis")
+			"another process uses "+directory+": stop it, or give this one its own directory, tenants and streams")
 	}
 	return &fileStore{
 		directory: directory, lock: lock,
