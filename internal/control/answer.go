@@ -120,7 +120,7 @@ func (a *answer) finish(ctx context.Context, problem error) error {
 	if a.took > 0 {
 		attrs = append(attrs, slog.Duration("took", a.took))
 	}
-	n.tell(a.command, a.outcome, attrs...)
+	n.tell(ctx, a.command, a.outcome, attrs...)
 	return nil
 }
 

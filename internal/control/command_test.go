@@ -254,7 +254,7 @@ func TestACommandOutlivesItsMember(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 		b.leave()
-		a = r.join("c", change{handle: a.dying})
+		r.join("c", change{handle: dying})
 		r.whole(10*time.Second, "c")
 		r.send(s.Key(), `{"id":"done","command":"pause"}`)
 		r.until("it is done", 5*time.Second, func() bool { return r.effects("done") == 1 })
@@ -269,7 +269,7 @@ func TestACommandOutlivesItsMember(t *testing.T) {
 }
 
 // dying does a command and dies before anybody hears of it.
-func (m *member) dying(self *member) Handler {
+func dying(self *member) Handler {
 	return func(_ context.Context, c Command, emit func(Reply) error) error {
 		err := self.did(c, emit)
 		self.kill()

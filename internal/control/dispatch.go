@@ -137,8 +137,11 @@ func (n *generation) passOn(ctx context.Context, j job, shard int) bool {
 		headers = append(headers, kafka.Header{Key: headerSignature, Value: []byte(c.Origin.Signature)})
 	}
 	err := n.produce(ctx, n.config.Topic, shard, outgoing{key: m.key, value: m.value, headers: headers})
+	if errors.Is(err, errGivenUp) {
+		return n.refuse(ctx, c, err)
+	}
 	if err != nil {
-		return errors.Is(err, errGivenUp)
+		return false
 	}
 	n.log.Debug("command passed on to its stream's partition", "id", c.ID, "command", string(c.Name), "from", m.partition, "to", shard)
 	return true

@@ -121,7 +121,7 @@ func (n *generation) repeat(ctx context.Context, c Command, answer [][]byte) boo
 	}
 	var last Reply
 	_ = json.Unmarshal(answer[len(answer)-1], &last) // ours; what another program put there is told as it is
-	n.tell(c, last.Outcome, slog.Bool("repeated", true))
+	n.tell(ctx, c, last.Outcome, slog.Bool("repeated", true))
 	return true
 }
 
@@ -133,7 +133,7 @@ func (n *generation) grace(ctx context.Context) (context.Context, context.Cancel
 }
 
 // tell leaves the line in the log and calls the hook.
-func (n *generation) tell(c Command, outcome Outcome, more ...slog.Attr) {
+func (n *generation) tell(ctx context.Context, c Command, outcome Outcome, more ...slog.Attr) {
 	level := slog.LevelInfo
 	if !outcome.Good() {
 		level = slog.LevelWarn
@@ -148,6 +148,6 @@ func (n *generation) tell(c Command, outcome Outcome, more ...slog.Attr) {
 		slog.String("topic", c.Origin.Topic), slog.Int("partition", c.Origin.Partition), slog.Int64("offset", c.Origin.Offset),
 		slog.String("outcome", string(outcome)),
 	}, more...)
-	n.log.LogAttrs(context.Background(), level, "command", attrs...)
+	n.log.LogAttrs(ctx, level, "command", attrs...)
 	n.options.Told(c, outcome)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/segmentio/kafka-go"
 
@@ -69,11 +70,8 @@ func (g *Group) produce(ctx context.Context, topic string, partition int, m outg
 }
 
 func permanent(p *broker.Problem) bool {
-	switch p.Kind {
-	case broker.TopicDenied, broker.UnknownTopic, broker.BadTopic:
-		return true
-	}
-	return errors.Is(p, kafka.MessageSizeTooLarge) || errors.Is(p, kafka.InvalidRecord)
+	return slices.Contains([]broker.Kind{broker.TopicDenied, broker.UnknownTopic, broker.BadTopic}, p.Kind) ||
+		errors.Is(p, kafka.MessageSizeTooLarge) || errors.Is(p, kafka.InvalidRecord)
 }
 
 // writer writes single messages.
