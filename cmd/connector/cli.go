@@ -21,8 +21,12 @@ type cli struct {
 	ListContent       listContentCommand       `cmd:"" aliases:"ms-management-activity-list-content" help:"List the records of up to 24 hours."`
 	GenerateLoginURL  generateLoginURLCommand  `cmd:"" name:"generate-login-url" aliases:"ms-management-activity-generate-login-url" help:"Say where to sign in."`
 	AuthReset         authResetCommand         `cmd:"" aliases:"ms-management-activity-auth-reset" help:"Forget stored tokens and sign-ins."`
+	Status            statusCommand            `cmd:"" help:"Tell what each stream does."`
 	Pause             pauseCommand             `cmd:"" help:"Pause a stream; nothing is lost within 7 days."`
 	Resume            resumeCommand            `cmd:"" help:"Have a paused stream go on."`
+	Backfill          backfillCommand          `cmd:"" help:"Read a stretch of the past again, beside what is new."`
+	Cancel            cancelCommand            `cmd:"" help:"Cancel a back-fill."`
+	Checkpoint        checkpointCommand        `cmd:"" help:"Show what is remembered of streams, and change it."`
 	Diagnose          diagnoseCommand          `cmd:"" help:"Try every dependency in turn and say what is wrong and what to do."`
 	Config            configCommand            `cmd:"" help:"Check the configuration, or print what counts in the end."`
 	Version           versionCommand           `cmd:"" help:"Print the version."`

@@ -44,7 +44,7 @@ func (c Config) Validate() error {
 		switch {
 		case needs[f.key] && f.value == "":
 			errs = append(errs, fmt.Errorf("%s: must be set for method %s", f.key, c.Method))
-		case !needs[f.key] && f.value != "":
+		case !needs[f.key] && !optional[c.Method][f.key] && f.value != "":
 			errs = append(errs, fmt.Errorf("%s: means nothing to method %s; leave it out or change the method", f.key, c.Method))
 		}
 	}
@@ -55,6 +55,11 @@ func (c Config) Validate() error {
 var needed = map[string]map[string]bool{
 	MethodClientSecret: {"client_id": true, "client_secret": true},
 	MethodStatic:       {"token": true},
+}
+
+// optional tells which keys a method may have besides.
+var optional = map[string]map[string]bool{
+	MethodClientSecret: {"redirect_uri": true}, // where generate-login-url leads to
 }
 
 type field struct{ key, value string }

@@ -73,6 +73,12 @@ var handlers = map[control.Name]func(*call, context.Context) error{
 	control.ListContent:       (*call).listContent,
 	control.GenerateLoginURL:  (*call).generateLoginURL,
 	control.AuthReset:         (*call).authReset,
+	control.ShowStatus:        (*call).showStatus,
+	control.Backfill:          (*call).backfill,
+	control.Cancel:            (*call).cancel,
+	control.CheckpointShow:    (*call).showCheckpoint,
+	control.CheckpointSet:     (*call).setCheckpoint,
+	control.CheckpointReset:   (*call).resetCheckpoint,
 	control.Pause:             (*call).pauseStream,
 	control.Resume:            (*call).resumeStream,
 }

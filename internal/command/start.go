@@ -44,11 +44,13 @@ func (c *call) startSubscription(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	since := c.alreadySince(ctx, client)
 	already, err := enabled(ctx, client, c.command.Arguments.ContentType)
 	if err != nil {
 		return err
 	}
 	if !already {
+		since = client.Now()
 		if already, err = c.startNow(ctx, client); err != nil {
 			return err
 		}
@@ -57,11 +59,22 @@ func (c *call) startSubscription(ctx context.Context) error {
 	if already {
 		outcome, text = control.OutcomeAlreadyEnabled, "The subscription to content type "+c.typed()+" is already enabled"
 	}
-	if err := c.wish(ctx, audit.Running); err != nil {
+	if err := c.wish(ctx, audit.Running, since); err != nil {
 		text += "\nWhat is wanted could not be remembered, so a stream that was stopped or paused stays so: " +
 			err.Error() + ". Run the command again when the store of checkpoints answers."
 	}
 	return c.reply(outcome, text, original("Subscription", c.contextOf(c.tenant(), c.command.Arguments.ContentType, true)))
+}
+
+// alreadySince is from when on there may be content of a subscription that turns out to be enabled: of a stream that
+// was stopped, since then, for nobody knows when somebody started it again.
+func (c *call) alreadySince(ctx context.Context, client *source.Client) time.Time {
+	if store, err := c.options.Store(); err == nil {
+		if known, err := peek(ctx, store, c.stream()); err == nil && known.Desired.State == audit.Stopped {
+			return known.Desired.Since.Add(time.Second)
+		}
+	}
+	return client.Now()
 }
 
 func (c *call) startNow(ctx context.Context, client *source.Client) (already bool, err error) {

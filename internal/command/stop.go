@@ -64,7 +64,7 @@ func (s *stop) success() string {
 }
 
 func (s *stop) already(ctx context.Context) error {
-	if err := s.wish(ctx, audit.Stopped); err != nil {
+	if err := s.wish(ctx, audit.Stopped, s.client.Now()); err != nil {
 		return err
 	}
 	return s.answer(control.OutcomeAlreadyStopped, "The subscription to content type "+s.typed()+" is already stopped")
@@ -73,7 +73,7 @@ func (s *stop) already(ctx context.Context) error {
 // now counts, writes the wish and stops, in this order: from the wish on, an owner completes what is cut off here.
 func (s *stop) now(ctx context.Context) error {
 	unread := s.unread(ctx)
-	if err := s.wish(ctx, audit.Stopped); err != nil {
+	if err := s.wish(ctx, audit.Stopped, s.client.Now()); err != nil {
 		return err
 	}
 	err := s.client.Stop(ctx, s.stream())
@@ -102,8 +102,8 @@ func (s *stop) unread(ctx context.Context) string {
 
 // countUnread counts what was listed but failed, and what became available after the watermark.
 func (s *stop) countUnread(ctx context.Context) (int, error) {
-	c, _, err := s.store.Peek(ctx, s.stream())
-	if err != nil && !errors.Is(err, audit.ErrLost) {
+	c, err := peek(ctx, s.store, s.stream())
+	if err != nil {
 		return 0, err
 	}
 	seen := map[audit.Hash]struct{}{}
@@ -117,7 +117,7 @@ func (s *stop) countUnread(ctx context.Context) (int, error) {
 
 // drain waits until the owner has read everything and stopped.
 func (s *stop) drain(ctx context.Context) error {
-	if err := s.wish(ctx, audit.Stopped); err != nil {
+	if err := s.wish(ctx, audit.Stopped, s.client.Now()); err != nil {
 		return err
 	}
 	lost, stopped := time.Time{}, time.Time{} // since when

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -16,8 +17,8 @@ const (
 	obedience = 15 * time.Second       // that an owner is given; it reads the wish before every poll
 )
 
-// wish writes what the stream shall do. A command that is done again changes nothing.
-func (c *call) wish(ctx context.Context, state audit.DesiredState) error {
+// wish writes what the stream shall do, and since when. A command that is done again changes nothing.
+func (c *call) wish(ctx context.Context, state audit.DesiredState, since time.Time) error {
 	store, err := c.options.Store()
 	if err != nil {
 		return err
@@ -26,7 +27,7 @@ func (c *call) wish(ctx context.Context, state audit.DesiredState) error {
 		if w.Command == c.command.ID {
 			return
 		}
-		w.State, w.Since, w.By, w.Command = state, time.Now().UTC(), c.command.IssuedBy, c.command.ID
+		w.State, w.Since, w.By, w.Command = state, since.UTC(), c.command.IssuedBy, c.command.ID
 	})
 }
 
@@ -81,7 +82,7 @@ func (c *call) setState(ctx context.Context, state audit.DesiredState, done stri
 	if err != nil {
 		return err
 	}
-	if err := c.wish(ctx, state); err != nil {
+	if err := c.wish(ctx, state, time.Now()); err != nil {
 		return err
 	}
 	owned := true
@@ -94,7 +95,7 @@ func (c *call) setState(ctx context.Context, state audit.DesiredState, done stri
 	outcome, text := control.OutcomeDone, fmt.Sprintf("Stream %s is %s", s, done)
 	switch {
 	case err != nil:
-		return fmt.Errorf("the wish is stored and the owner will obey; wait for it: %w", err)
+		return fmt.Errorf("wait for the stream's owner, which obeys all the same: %w", err)
 	case !owned:
 		outcome, text = control.OutcomeAccepted, fmt.Sprintf("Stream %s will be %s when an instance takes it: nobody runs it now", s, done)
 	case !ok:
@@ -112,15 +113,37 @@ func (c *call) changeable(ctx context.Context) (checkpoint.Operator, error) {
 	if err != nil {
 		return nil, err
 	}
-	wish, err := store.Wish(ctx, c.stream())
+	state, err := c.wanted(ctx, store)
 	if err != nil {
 		return nil, err
 	}
-	if wish.Wanted() == audit.Stopped {
+	if state == audit.Stopped {
 		return nil, refused("stopped", fmt.Sprintf("stream %s is stopped", c.stream()),
 			"run start-subscription "+c.typed()+" to have it read again")
 	}
 	return store, nil
+}
+
+// wanted is what the stream's owner obeys or is about to obey.
+func (c *call) wanted(ctx context.Context, store checkpoint.Operator) (audit.DesiredState, error) {
+	wish, err := store.Wish(ctx, c.stream())
+	if err != nil || wish.State != "" {
+		return wish.State, err
+	}
+	known, err := peek(ctx, store, c.stream())
+	if err != nil || known.Desired.State == "" {
+		return audit.Running, err
+	}
+	return known.Desired.State, nil
+}
+
+// peek reads a checkpoint; a damaged one is as good as none, since its owner begins anew.
+func peek(ctx context.Context, store checkpoint.Operator, s audit.Stream) (audit.Checkpoint, error) {
+	known, _, err := store.Peek(ctx, s)
+	if errors.Is(err, audit.ErrLost) {
+		return audit.Checkpoint{}, nil
+	}
+	return known, err
 }
 
 // streamContext begins the context of a command that the original integration lacks.

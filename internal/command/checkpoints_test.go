@@ -1,0 +1,107 @@
+package command_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"o365-kafka-connector/internal/audit"
+	"o365-kafka-connector/internal/control"
+	"o365-kafka-connector/internal/emulator"
+)
+
+func TestCheckpointShow(t *testing.T) {
+	r := newRig(t, emulator.Config{})
+	h := r.take(stream(audit.Exchange), audit.Checkpoint{
+		FirstStart: noon.Add(-24 * time.Hour), Progress: audit.Progress{Watermark: noon, Swept: noon.Add(-time.Hour)},
+		Backfills: []audit.BackfillProgress{{ID: "bf-1", Next: noon, Blobs: 7, State: audit.BackfillRunning, Started: noon}},
+	})
+	entry := audit.Entry{
+		N: 1, Time: noon, Gaps: []audit.Gap{{From: noon.Add(-3 * time.Hour), To: noon.Add(-2 * time.Hour), Cause: audit.CauseExpired, Count: 2}},
+		Pending: []audit.Pending{{
+			Blob: audit.Blob{ID: "failed", Created: noon.Add(-time.Hour), Expires: noon.Add(6 * 24 * time.Hour)}, Cause: audit.CauseCut,
+			Error: "fetch-blob: cut", Attempts: 3, NextTry: noon,
+		}},
+	}
+	if err := h.Apply(t.Context(), entry, 1); err != nil {
+		t.Fatal(err)
+	}
+	got := r.do("!checkpoint show content_type=Audit.Exchange")
+	if got.err != nil {
+		t.Fatal(got.err)
+	}
+	golden(t, "checkpoint.md", got.text)
+	epoch := regexp.MustCompile(`"epoch":\d+`)
+	golden(t, "checkpoint.json", indented(t, epoch.ReplaceAllString(got.context, `"epoch":7`)))
+	if n := strings.Count(r.do("!checkpoint-show").context, `"content_type"`); n != 5 {
+		t.Errorf("%d streams", n)
+	}
+}
+
+func TestCheckpointIsMovedOnlyWhilePaused(t *testing.T) {
+	r := newRig(t, emulator.Config{})
+	s := stream(audit.Exchange)
+	for _, line := range []string{"!checkpoint set content_type=Audit.Exchange watermark=2026-11-22", "!checkpoint reset content_type=Audit.Exchange"} {
+		r.do(line).refused(t, control.OutcomeRefused, "is not paused", "run pause Audit.Exchange")
+	}
+	if err := r.store.ChangeWish(t.Context(), s, func(w *audit.Wish) { w.State = audit.Paused }); err != nil {
+		t.Fatal(err)
+	}
+	r.report(s, audit.StateReading) // it has not obeyed yet
+	r.do("!checkpoint reset content_type=Audit.Exchange").refused(t, control.OutcomeRefused, "is not paused")
+	if w := r.wish(s); w.Watermark != nil {
+		t.Errorf("wish %+v", w)
+	}
+}
+
+func TestCheckpointIsMovedByTheOwner(t *testing.T) {
+	r := newRig(t, emulator.Config{})
+	s := stream(audit.Exchange)
+	h := r.take(s, audit.Checkpoint{FirstStart: noon, Progress: audit.Progress{Watermark: noon}})
+	if err := r.store.ChangeWish(t.Context(), s, func(w *audit.Wish) { w.State = audit.Paused }); err != nil {
+		t.Fatal(err)
+	}
+	got := r.do("!checkpoint set content_type=Audit.Exchange watermark=2026-11-22T10:00")
+	if got.outcome != control.OutcomeAccepted || !strings.Contains(got.text, "nobody runs it now") {
+		t.Errorf("%+v", got)
+	}
+	r.report(s, audit.StatePaused)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for before := r.wish(s).Watermark.Command; r.wish(s).Watermark.Command == before; {
+			time.Sleep(10 * time.Millisecond)
+		}
+		w := r.wish(s).Watermark
+		if err := h.Apply(t.Context(), audit.Entry{N: 1, Time: noon, Watermark: &audit.WatermarkMove{To: w.To, Command: w.Command}}, 1); err != nil {
+			t.Error(err)
+		}
+	}()
+	r.do("!checkpoint set content_type=audit.exchange watermark=2026-11-22T11:00").want(t, control.OutcomeDone,
+		"The watermark of stream contoso/Audit.Exchange is set to 2026-11-22T11:00:00Z.",
+		`{"checkpoint":{"content_type":"Audit.Exchange","dry_run":false,"former_watermark":"2026-11-23T12:00:00Z","outcome":"done","reset":false,"tenant":"`+contoso+`","watermark":"2026-11-22T11:00:00Z"}}`)
+	<-done
+}
+
+func TestCheckpointDryRun(t *testing.T) {
+	r := newRig(t, emulator.Config{BacklogRecords: 500, RecordsPerBlob: 10, ContentTypes: []string{emulator.Exchange}, Backlog: 3 * time.Hour})
+	now := time.Now().UTC().Truncate(time.Second)
+	r.take(stream(audit.Exchange), audit.Checkpoint{FirstStart: now.Add(-5 * time.Hour), Progress: audit.Progress{Watermark: now.Add(-90 * time.Minute)}})
+	for line, want := range map[string]string{
+		"!checkpoint reset content_type=Audit.Exchange dry_run=true":                                                          `forgets what was delivered .*\nRead again: \d+ blobs from .* to .*\.$`,
+		"!checkpoint set content_type=Audit.Exchange dry_run=true watermark=" + now.Add(-4*time.Hour).Format(time.RFC3339):    `Read again: 2[56] blobs from .* are not delivered again\.$`,
+		"!checkpoint set content_type=Audit.Exchange dry_run=true watermark=" + now.Add(-time.Minute).Format(time.RFC3339):    `Skipped, and told as a gap: 1[1-4] blobs from .*$`,
+		"!checkpoint set content_type=Audit.Exchange dry_run=true watermark=" + now.Add(-90*time.Minute).Format(time.RFC3339): `That is where it stands\.$`,
+		"!checkpoint set content_type=Audit.General dry_run=true watermark=" + now.Add(-90*time.Minute).Format(time.RFC3339):  `has no watermark yet`,
+	} {
+		got := r.do(line)
+		if got.err != nil || got.outcome != control.OutcomeDone || !regexp.MustCompile(want).MatchString(got.text) ||
+			!strings.HasPrefix(got.text, "Dry run, nothing was changed. ") || !strings.Contains(got.context, `"dry_run":true`) {
+			t.Errorf("%s: %+v, want %s", line, got, want)
+		}
+	}
+	if w := r.wish(stream(audit.Exchange)); w.Watermark != nil {
+		t.Errorf("wish %+v", w)
+	}
+}
