@@ -139,7 +139,7 @@ func (d *Daemon) work(ctx context.Context, s services) error {
 func (d *Daemon) runner(s services) *pipeline.Runner {
 	tx := d.config.Kafka.Transaction
 	return &pipeline.Runner{
-		Sink: sinkSeam{s.sink}, Checkpoints: storeSeam{s.store}, Meter: d.metrics, Board: d.board,
+		Sink: sinkSeam{s.sink}, Checkpoints: storeSeam{s.store}, Operator: s.store, Meter: d.metrics, Board: d.board,
 		Budget: pipeline.NewBudget(int64(d.config.Source.Buffer)),
 		Spool:  pipeline.NewSpool(d.config.Source.Spool, int64(d.config.Source.SpoolMax)),
 		Group:  pipeline.Group{Blobs: tx.Blobs, Records: tx.Records, Linger: tx.Linger.D()},

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 
 	"o365-kafka-connector/internal/audit"
 	"o365-kafka-connector/internal/checkpoint"
@@ -21,6 +22,15 @@ func (s sourceSeam) Fetch(ctx context.Context, stream audit.Stream, b audit.Blob
 		return nil, err
 	}
 	return content, nil
+}
+
+// Unsubscribe stops the stream's subscription; one that is off already is as good.
+func (s sourceSeam) Unsubscribe(ctx context.Context, stream audit.Stream) error {
+	err := s.Client.Stop(ctx, stream)
+	if f, ok := errors.AsType[*audit.Fault](err); ok && f.Cause == audit.CauseSubscription {
+		return nil
+	}
+	return err
 }
 
 type sinkSeam struct{ sink.Sink }

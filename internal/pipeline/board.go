@@ -149,6 +149,11 @@ func (r *Report) published(records int) {
 func (r *Report) gap(gaps []audit.Gap) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	for _, g := range gaps {
+		r.gaps = slices.DeleteFunc(r.gaps, func(o audit.Gap) bool {
+			return o.To.IsZero() && o.Cause == g.Cause && o.From.Equal(g.From)
+		})
+	}
 	r.gaps = append(r.gaps, gaps...)
 	r.gaps = r.gaps[max(0, len(r.gaps)-maxGaps):]
 }

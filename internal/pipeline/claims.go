@@ -116,6 +116,21 @@ func (c *claims) claimDue(now time.Time, n int) (due []audit.Pending, next time.
 	return due, time.Time{}
 }
 
+// claimPending claims all pending blobs, counted by t.
+func (c *claims) claimPending(t *tally) (all []audit.Pending) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for h, p := range c.pending {
+		if _, ok := c.flying[h]; ok {
+			continue
+		}
+		t.add()
+		c.flying[h] = []*tally{t}
+		all = append(all, p)
+	}
+	return all
+}
+
 // settle ends a claim. False means that the blob has no result: it will be found again.
 func (c *claims) settle(h audit.Hash, ok bool) {
 	c.mu.Lock()

@@ -36,6 +36,9 @@ func (w *run) count(group []outcome, gaps []audit.Gap, receipt audit.Receipt) {
 		}
 	}
 	for _, g := range gaps {
+		if g.Cause == audit.CauseStopped && !g.To.IsZero() {
+			continue // it was counted when it opened
+		}
 		w.Meter.Gap(w.Stream, g.Cause)
 	}
 	w.report.gap(gaps)

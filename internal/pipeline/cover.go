@@ -119,6 +119,9 @@ func (w *run) list(ctx context.Context, window audit.Window, out chan<- audit.Bl
 
 // afterListFault waits as the fault asks for. Nil means: pull on. A fault that makes the window void is returned.
 func (w *run) afterListFault(ctx context.Context, f *audit.Fault) error {
+	if w.stopping && f.Cause == audit.CauseSubscription {
+		return errOff
+	}
 	w.report.Fault(PartList, f)
 	w.hold.raise(f)
 	switch f.Cause {
@@ -206,7 +209,7 @@ func (w *run) assign(ctx context.Context, j job) error {
 func (w *run) room(ctx context.Context) error {
 	for {
 		_, pending, changed := w.claims.counts()
-		if pending < maxPending {
+		if pending < maxPending || w.stopping {
 			w.report.OK(PartPending)
 			return nil
 		}

@@ -51,6 +51,14 @@ type world struct {
 	onStore      func(call string) error
 	onSend       func() error
 
+	onUnsubscribe func() error
+	switchable    bool // subscriptions are switched on and off, and listings refused while off
+	stops         []time.Time
+	messages      []audit.StatusMessage
+	wish          audit.Wish
+	lines         []audit.StreamStatus
+	headers       map[string]string // backfill header and topic of a record's last event
+
 	epoch  int64
 	exists bool
 	c      audit.Checkpoint
@@ -60,7 +68,7 @@ type world struct {
 func newWorld() *world {
 	return &world{
 		partly: map[string]bool{}, delivered: map[string]int{}, fetches: map[string]int{}, enabled: true,
-		ledger: map[audit.Hash]bool{},
+		ledger: map[audit.Hash]bool{}, headers: map[string]string{},
 	}
 }
 
@@ -104,13 +112,87 @@ func (w *world) Subscribe(context.Context, audit.Stream) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.starts = append(w.starts, time.Now())
+	if w.switchable {
+		w.enabled = true
+	}
 	return nil
+}
+
+func (w *world) Unsubscribe(context.Context, audit.Stream) error {
+	if w.onUnsubscribe != nil {
+		if err := w.onUnsubscribe(); err != nil {
+			return err
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stops = append(w.stops, time.Now())
+	w.enabled = false
+	return nil
+}
+
+func (w *world) isOff() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.switchable && !w.enabled
+}
+
+// The operators.
+
+type fakeOperator struct{ *world }
+
+func (o fakeOperator) Wish(context.Context, audit.Stream) (audit.Wish, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err := call(o.world, o.onStore, "wish"); err != nil {
+		return audit.Wish{}, err
+	}
+	wish := o.wish
+	wish.Backfills = slices.Clone(wish.Backfills)
+	return wish, nil
+}
+
+func (o fakeOperator) ChangeWish(_ context.Context, _ audit.Stream, change func(*audit.Wish)) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	change(&o.wish)
+	return nil
+}
+
+func (o fakeOperator) PutStatus(_ context.Context, _ audit.Stream, s audit.StreamStatus, ttl time.Duration) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.lines = append(o.lines, s)
+	if ttl == 0 {
+		o.lines = nil
+	}
+	return nil
+}
+
+// ask changes what operators want.
+func (w *world) ask(state audit.DesiredState) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.wish.State, w.wish.Since = state, time.Now()
+}
+
+// told returns the kinds of the status messages.
+func (w *world) told() (kinds []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, m := range w.messages {
+		kinds = append(kinds, m.Kind)
+	}
+	return kinds
 }
 
 func (w *world) List(_ context.Context, _ audit.Stream, win audit.Window) iter.Seq2[audit.Blob, error] {
 	return func(yield func(audit.Blob, error) bool) {
 		for {
 			err := call(w, w.onList, win)
+			if err == nil && w.isOff() {
+				err = fault(audit.CauseSubscription, audit.OfStream)
+			}
 			if err == nil {
 				break
 			}
@@ -217,9 +299,14 @@ func (s fakeSink) Publish(ctx context.Context, c audit.Commit) (audit.Receipt, e
 				return audit.Receipt{}, err
 			}
 			s.delivered[string(e.Value)]++
+			s.headers[string(e.Value)] = e.Topic
+			for _, h := range b.Headers {
+				s.headers[string(e.Value)] += " " + h.Name + "=" + string(h.Value)
+			}
 		}
 	}
 	s.letters = append(s.letters, c.DeadLetters...)
+	s.messages = append(s.messages, c.Status...)
 	return audit.Receipt{Position: -1}, ctx.Err()
 }
 
@@ -262,7 +349,7 @@ func (h *fakeHandle) Load(context.Context) (audit.Checkpoint, bool, error) {
 	defer h.mu.Unlock()
 	c := h.c
 	c.Epoch = h.epoch
-	c.Pending = slices.Clone(c.Pending)
+	c.Pending, c.Gaps, c.Backfills = slices.Clone(c.Pending), slices.Clone(c.Gaps), slices.Clone(c.Backfills)
 	return c, h.exists, nil
 }
 
@@ -304,7 +391,23 @@ func (h *fakeHandle) Apply(_ context.Context, e audit.Entry, _ int64) error {
 	}
 	h.c.Pending = slices.DeleteFunc(h.c.Pending, func(p audit.Pending) bool { return gone[p.Blob.Hash()] })
 	h.c.Pending = append(h.c.Pending, e.Pending...)
-	h.c.Gaps = append(h.c.Gaps, e.Gaps...)
+	for _, g := range e.Gaps {
+		h.c.Gaps = slices.DeleteFunc(h.c.Gaps, func(o audit.Gap) bool {
+			return o.To.IsZero() && o.Cause == g.Cause && o.From.Equal(g.From)
+		})
+		h.c.Gaps = append(h.c.Gaps, g)
+	}
+	if e.Desired != nil {
+		h.c.Desired = *e.Desired
+	}
+	if e.Watermark != nil {
+		h.c.Progress.Watermark, h.c.Moved = e.Watermark.To, e.Watermark.Command
+		h.c.FirstStart = earliest(h.c.FirstStart, e.Watermark.To)
+	}
+	for _, p := range e.Backfills {
+		h.c.Backfills = slices.DeleteFunc(h.c.Backfills, func(o audit.BackfillProgress) bool { return o.ID == p.ID })
+		h.c.Backfills = append(h.c.Backfills, p)
+	}
 	return call(h.world, h.onStore, "applied")
 }
 
@@ -314,8 +417,9 @@ func (h *fakeHandle) Advance(_ context.Context, p audit.Progress) error {
 	if err := h.guard("advance", 0, false); err != nil {
 		return err
 	}
+	p.Watermark = latest(p.Watermark, h.c.Progress.Watermark)
 	h.c.Progress = p
-	return nil
+	return call(h.world, h.onStore, "advanced")
 }
 
 func (h *fakeHandle) Release(context.Context) error { return nil }
@@ -339,7 +443,7 @@ func (m noMeter) Fenced(audit.Stream) {
 func (w *world) runner() *Runner {
 	log := slog.New(slog.DiscardHandler)
 	return &Runner{
-		Sink: fakeSink{w}, Checkpoints: fakeStore{w}, Meter: noMeter{}, Board: NewBoard(log, "test"),
+		Sink: fakeSink{w}, Checkpoints: fakeStore{w}, Operator: fakeOperator{w}, Meter: noMeter{}, Board: NewBoard(log, "test"),
 		Budget: NewBudget(32 << 20), Spool: NewSpool("", 1<<30), Log: log, Drain: 5 * time.Second,
 		Group: Group{Blobs: 250, Records: 10000, Linger: 500 * time.Millisecond},
 	}

@@ -82,12 +82,7 @@ func (w *run) lose(ctx context.Context, gap audit.Window) error {
 	g := audit.Gap{From: gap.Start, To: gap.End, Cause: audit.CauseAge, Noted: time.Now().UTC()}
 	w.report.log.Error("content was lost: it is older than the 7 days that Microsoft keeps", "from", g.From, "to", g.To,
 		"hint", "keep the connector running, or find out why it could not read for so long")
-	noted := &tally{}
-	noted.add()
-	if err := w.send(ctx, outcome{gap: &g, noted: noted}); err != nil {
-		return err
-	}
-	if err := noted.wait(ctx); err != nil {
+	if err := w.note(ctx, outcome{gap: &g}); err != nil {
 		return err
 	}
 	return w.ledger.advance(ctx, func(p *audit.Progress) { p.Watermark = latest(p.Watermark, g.To) })

@@ -121,6 +121,7 @@ func (w *run) commit(ctx context.Context, group []outcome) (err error) {
 		return fmt.Errorf("store what is done: %w", err)
 	}
 	w.claims.record(c.Entry)
+	w.memory.record(c.Entry)
 	w.count(fresh, c.Entry.Gaps, receipt)
 	return nil
 }
@@ -165,11 +166,8 @@ func (w *run) compose(group []outcome) audit.Commit {
 		case o.dead != nil:
 			c.Entry.Done = append(c.Entry.Done, o.job.blob.Hash())
 			c.DeadLetters = append(c.DeadLetters, *o.dead)
-		case o.gap != nil:
-			c.Entry.Gaps = append(c.Entry.Gaps, *o.gap)
-		case o.status != nil:
-			c.Status = append(c.Status, *o.status)
 		}
+		o.add(&c)
 	}
 	c.Entry.Gaps = append(c.Entry.Gaps, gapsOf(c.DeadLetters, c.Entry.Time)...)
 	for _, g := range c.Entry.Gaps {
@@ -179,6 +177,19 @@ func (w *run) compose(group []outcome) audit.Commit {
 		})
 	}
 	return c
+}
+
+// add puts into a commit what an outcome says beside a blob.
+func (o outcome) add(c *audit.Commit) {
+	if o.gap != nil {
+		c.Entry.Gaps = append(c.Entry.Gaps, *o.gap)
+	}
+	if o.status != nil {
+		c.Status = append(c.Status, *o.status)
+	}
+	if o.desired != nil {
+		c.Entry.Desired = o.desired
+	}
 }
 
 // gapsOf sums up the blobs that were lost, by cause.

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"o365-kafka-connector/internal/audit"
 )
@@ -38,6 +38,7 @@ type Group struct {
 type Runner struct {
 	Sink        Sink
 	Checkpoints Checkpointer
+	Operator    Operator // nil: nobody asks for anything
 	Meter       Meter
 	Board       *Board
 	Budget      *Budget
@@ -90,27 +91,33 @@ type run struct {
 	report    *Report
 	ledger    *ledger
 	claims    *claims
+	memory    *memory
 	hold      *hold
+	desk      *desk
 	start     time.Time // the stream's first start
 	epoch     int64
+	seen      atomic.Bool // the subscription was seen enabled
 
-	work  chan job     // unbuffered: planners go as fast as the workers
-	ready chan outcome // to the publisher; its batches are bounded by the budget, the rest by its capacity
+	// Of one loop.
+	work      chan job     // unbuffered: planners go as fast as the workers
+	ready     chan outcome // to the publisher; its batches are bounded by the budget, the rest by its capacity
+	stopping  bool         // what fails now will not be tried again
+	reopening bool         // an operator asked for the subscription
 }
 
 // job is a blob that somebody claimed.
 type job struct {
 	blob  audit.Blob
 	prior *audit.Pending // what is remembered of its former failures
+	last  bool           // there will be no further try
 }
 
 // Run takes the stream and works on it until the context ends, which is not an error, or something happens that a
-// new take has to mend. Known is what an earlier run of this process knew, progress and pending blobs. It returns what
-// this one knew.
+// new take has to mend. Known is what an earlier run of this process knew. It returns what this one knew.
 func (r *Runner) Run(ctx context.Context, s Settings, known audit.Checkpoint) (audit.Checkpoint, error) {
 	report := r.Board.Report(s.Stream)
 	r.Budget.Join(s.Stream)
-	handle, c, err := r.take(ctx, s, known)
+	t, err := r.take(ctx, s, known)
 	if err != nil {
 		return known, ended(ctx, err)
 	}
@@ -118,25 +125,59 @@ func (r *Runner) Run(ctx context.Context, s Settings, known audit.Checkpoint) (a
 	if err != nil {
 		return known, ended(ctx, fmt.Errorf("open publisher: %w", err))
 	}
+	c := t.checkpoint
 	w := &run{
 		Settings: s, Runner: r, publisher: publisher, report: report,
-		ledger: &ledger{handle: handle, report: report, meter: r.Meter, n: c.N, progress: c.Progress},
-		claims: newClaims(c.Pending), hold: newHold(), start: c.FirstStart, epoch: c.Epoch,
-		work: make(chan job), ready: make(chan outcome, r.Group.Blobs),
+		ledger: &ledger{handle: t.handle, report: report, meter: r.Meter, n: c.N, progress: c.Progress},
+		claims: newClaims(c.Pending), memory: newMemory(c), hold: newHold(), desk: newDesk(),
+		start: c.FirstStart, epoch: c.Epoch,
 	}
 	report.take(c, s.PollInterval, w.claims)
 	defer report.release()
 	report.log.Info("stream taken", "epoch", c.Epoch, "watermark", c.Progress.Watermark, "pending", len(c.Pending))
-	if c.Desired.State == audit.Paused || c.Desired.State == audit.Stopped {
-		err = w.idle(ctx, c.Desired)
-	} else {
-		err = w.loop(ctx)
-	}
+	err = w.own(ctx, t)
 	if cerr := publisher.Close(); cerr != nil {
 		err = errors.Join(err, fmt.Errorf("close publisher: %w", cerr))
 	}
-	err = errors.Join(err, w.giveUp(ctx, handle, err))
-	return audit.Checkpoint{Progress: w.ledger.at(), Pending: w.claims.all()}, ended(ctx, err)
+	err = errors.Join(err, w.giveUp(ctx, t.handle, err))
+	return w.knows(), ended(ctx, err)
+}
+
+// own works on the stream, and has a line on it kept up to date.
+func (w *run) own(ctx context.Context, t taken) error {
+	if err := w.listen(ctx); err != nil {
+		return err
+	}
+	var beside sync.WaitGroup
+	bctx, stop := context.WithCancel(ctx)
+	defer beside.Wait()
+	defer stop()
+	if w.Operator != nil {
+		beside.Go(func() { w.watchWish(bctx) })
+		beside.Go(func() { w.writeLine(bctx) })
+	}
+	w.tell(ctx, "owned", "this instance works on the stream")
+	if t.rebuilt {
+		w.tell(ctx, "checkpoint_rebuilt", "the checkpoint was lost; records may be published again")
+	}
+	err := w.obey(ctx)
+	if isFinal(err) {
+		return err
+	}
+	stop()
+	beside.Wait()
+	w.wipeLine(ctx)
+	w.tell(ctx, "released", "this instance gave the stream up")
+	return err
+}
+
+// knows returns what a later run has to know if the checkpoint is lost.
+func (w *run) knows() audit.Checkpoint {
+	c := audit.Checkpoint{
+		Progress: w.ledger.at(), Pending: w.claims.all(),
+		Desired: w.memory.obeyed(), Moved: w.memory.mover(), Backfills: w.memory.allFills(),
+	}
+	return c
 }
 
 // ended turns the error of a run that was told to end into none.
@@ -160,57 +201,5 @@ func (w *run) giveUp(ctx context.Context, h Handle, err error) error {
 	return nil
 }
 
-// loop runs planners, workers and the publisher. When ctx ends, planners stop at once; the blobs in hand have the
-// drain time. When one of them fails, everything ends at once.
-func (w *run) loop(ctx context.Context) error {
-	hard, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer cancel(nil)
-	stop := context.AfterFunc(ctx, func() {
-		if pause(hard, w.Drain) == nil {
-			cancel(nil)
-		}
-	})
-	defer stop()
-	soft, halt := context.WithCancel(ctx)
-	defer halt()
-
-	part := func(err error) error {
-		if err != nil && (ctx.Err() == nil || isFinal(err)) {
-			cancel(err) // the first one tells why the run ends
-			halt()
-		}
-		return err
-	}
-	var publishing errgroup.Group
-	publishing.Go(func() error {
-		err := part(w.publish(hard))
-		return errors.Join(err, w.drop())
-	})
-	preparing, gctx := errgroup.WithContext(soft)
-	preparing.Go(func() error { return part(w.live(gctx)) })
-	preparing.Go(func() error { return part(w.sweeps(gctx)) })
-	preparing.Go(func() error { return part(w.retries(gctx)) })
-	for range w.Workers {
-		preparing.Go(func() error { return part(w.prepareAll(gctx, hard)) })
-	}
-	err := preparing.Wait()
-	close(w.ready)
-	fatal := publishing.Wait()
-	if fatal != nil && !errors.Is(fatal, context.Canceled) {
-		return fatal
-	}
-	if cause := context.Cause(hard); cause != nil && !errors.Is(cause, context.Canceled) {
-		return cause
-	}
-	return err
-}
-
 // isFinal reports whether an answer of the checkpoint ends the run.
 func isFinal(err error) bool { return errors.Is(err, audit.ErrFenced) || errors.Is(err, audit.ErrLost) }
-
-// idle waits for the end: the stream is meant to do nothing.
-func (w *run) idle(ctx context.Context, wish audit.Desired) error {
-	w.report.rest(wish.State)
-	<-ctx.Done()
-	return ctx.Err()
-}

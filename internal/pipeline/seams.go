@@ -28,6 +28,9 @@ type Source interface {
 	// Subscribe starts the stream's subscription. "Already enabled" is success.
 	Subscribe(ctx context.Context, s audit.Stream) error
 
+	// Unsubscribe stops the stream's subscription. "No subscription" is success.
+	Unsubscribe(ctx context.Context, s audit.Stream) error
+
 	// Now is the service's clock, as far as the last answers' Date headers tell; the local clock before the first.
 	Now() time.Time
 }
@@ -70,6 +73,17 @@ type Publisher interface {
 	Close() error
 }
 
+// Operator is what the owner of a stream has to do with its operators: it reads what they want and shows what it does.
+// Nothing of it is guarded by the epoch. Calls may be concurrent.
+type Operator interface {
+	// Wish returns what operators want of a stream, the zero value if nothing.
+	Wish(ctx context.Context, s audit.Stream) (audit.Wish, error)
+	// ChangeWish changes the wish in one step; change may be called several times.
+	ChangeWish(ctx context.Context, s audit.Stream, change func(*audit.Wish)) error
+	// PutStatus stores the stream's status line for a time; a time of 0 takes it away.
+	PutStatus(ctx context.Context, s audit.Stream, status audit.StreamStatus, ttl time.Duration) error
+}
+
 // Checkpointer remembers streams.
 type Checkpointer interface {
 	// Acquire takes a stream: the epoch that it raises is the handle's. Nil means that all former handles are fenced.
@@ -88,6 +102,7 @@ type Handle interface {
 	// Unseen returns those of the hashes that are not in the ledger, in the same order, if the checkpoint stands at n.
 	Unseen(ctx context.Context, n int64, hashes []audit.Hash) ([]audit.Hash, error)
 	// Apply stores an entry whose N is one more than the stored one; an entry with the stored N is taken as applied.
+	// A gap takes the place of an open one of its start and cause.
 	Apply(ctx context.Context, e audit.Entry, position int64) error
 	// Advance stores the progress; it never moves the watermark back.
 	Advance(ctx context.Context, p audit.Progress) error

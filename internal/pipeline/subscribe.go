@@ -25,9 +25,13 @@ func (w *run) subscribe(ctx context.Context) error {
 		on, err := w.Source.Subscribed(ctx, w.Stream)
 		if err == nil && on {
 			w.hold.clear()
+			w.seen.Store(true)
 			w.report.rest("")
 			w.report.OK(PartSubscribe)
 			return nil
+		}
+		if err == nil && w.seen.Swap(false) {
+			err = w.disabled(ctx)
 		}
 		if err == nil {
 			err = w.startSubscription(ctx)
@@ -46,8 +50,14 @@ func (w *run) subscribe(ctx context.Context) error {
 	}
 }
 
+// disabled says that somebody else switched the subscription off.
+func (w *run) disabled(ctx context.Context) error {
+	w.report.log.Warn("subscription was switched off at Microsoft", "hint", "content of the time without it cannot be read")
+	return w.send(ctx, outcome{status: w.message("subscription_disabled", "subscription was switched off at Microsoft")})
+}
+
 func (w *run) startSubscription(ctx context.Context) error {
-	if !w.AutoSubscribe {
+	if !w.AutoSubscribe && !w.reopening {
 		w.report.rest(audit.Stopped)
 		return &audit.Fault{
 			Cause: audit.CauseSubscription, Scope: audit.OfStream, RetryAfter: recheck,
@@ -76,7 +86,5 @@ func (w *run) startSubscription(ctx context.Context) error {
 		return fmt.Errorf("start subscription: %w", err)
 	}
 	w.report.log.Info("subscription started", "hint", "the first content may take up to 12 hours")
-	return w.send(ctx, outcome{status: &audit.StatusMessage{
-		Stream: w.Stream, Kind: "started", Time: now, Message: "subscription started at Microsoft",
-	}})
+	return w.send(ctx, outcome{status: w.message("started", "subscription started at Microsoft")})
 }

@@ -12,34 +12,41 @@ import (
 // asking bounds the wait for the service's clock.
 const asking = 20 * time.Second
 
+// taken is a stream that was acquired.
+type taken struct {
+	handle     Handle
+	checkpoint audit.Checkpoint
+	rebuilt    bool // it was there, and is lost
+}
+
 // take acquires the stream and loads its checkpoint. A stream that has none starts at first fetch, or where an earlier
 // run of this process was when the checkpoint was lost.
-func (r *Runner) take(ctx context.Context, s Settings, known audit.Checkpoint) (Handle, audit.Checkpoint, error) {
+func (r *Runner) take(ctx context.Context, s Settings, known audit.Checkpoint) (t taken, err error) {
 	report := r.Board.Report(s.Stream)
-	var handle Handle
-	var c audit.Checkpoint
 	var ok bool
-	err := insist(ctx, r.Meter, report, func() (err error) {
-		handle, err = r.Checkpoints.Acquire(ctx, s.Stream)
+	err = insist(ctx, r.Meter, report, func() (err error) {
+		t.handle, err = r.Checkpoints.Acquire(ctx, s.Stream)
 		return err
 	})
 	if err != nil {
-		return nil, c, fmt.Errorf("acquire stream: %w", err)
+		return t, fmt.Errorf("acquire stream: %w", err)
 	}
 	err = insist(ctx, r.Meter, report, func() (err error) {
-		c, ok, err = handle.Load(ctx)
+		t.checkpoint, ok, err = t.handle.Load(ctx)
 		return err
 	})
 	switch {
 	case errors.Is(err, audit.ErrLost):
 		report.log.Error("checkpoint is damaged; starting anew", "error", err)
+		t.rebuilt = true
 	case err != nil:
-		return nil, c, fmt.Errorf("load checkpoint: %w", err)
+		return t, fmt.Errorf("load checkpoint: %w", err)
 	case ok:
-		return handle, c, nil
+		return t, nil
 	}
-	c, err = r.reset(ctx, handle, s, known)
-	return handle, c, err
+	t.rebuilt = t.rebuilt || !known.Progress.Watermark.IsZero()
+	t.checkpoint, err = r.reset(ctx, t.handle, s, known)
+	return t, err
 }
 
 func (r *Runner) reset(ctx context.Context, h Handle, s Settings, known audit.Checkpoint) (audit.Checkpoint, error) {
@@ -54,7 +61,9 @@ func (r *Runner) reset(ctx context.Context, h Handle, s Settings, known audit.Ch
 		start = earliest(start, known.Progress.Watermark.Add(-s.Overlap))
 	}
 	progress := audit.Progress{Watermark: start, SubscribeTried: known.Progress.SubscribeTried}
-	fresh := audit.Checkpoint{FirstStart: start, Progress: progress}
+	fresh := audit.Checkpoint{
+		FirstStart: start, Progress: progress, Desired: known.Desired, Moved: known.Moved, Backfills: known.Backfills,
+	}
 	err := insist(ctx, r.Meter, report, func() error { return h.Reset(ctx, fresh) })
 	if err != nil {
 		return fresh, fmt.Errorf("reset checkpoint: %w", err)

@@ -17,6 +17,7 @@ const (
 	PartPublish    Part = "publish"
 	PartCheckpoint Part = "checkpoint"
 	PartPending    Part = "pending"
+	PartWish       Part = "wish"
 )
 
 // reminder is how often a trouble that lasts is logged again.
@@ -83,6 +84,13 @@ func (r *Report) OK(p Part) {
 		return
 	}
 	r.log.Info("stream recovered", "part", string(p), "cause", string(t.cause), "failures", t.count, "since", t.since)
+}
+
+// has reports whether a part is in trouble.
+func (r *Report) has(p Part) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.troubles[p] != nil
 }
 
 // blobFault notes an answer about a single blob: nothing for the stream to wait for.

@@ -68,7 +68,7 @@ func TestTroubleThatChangesItsCauseIsLoggedAndNotAtEachChange(t *testing.T) {
 func TestGapsOnTheBoardAreBounded(t *testing.T) {
 	r := NewBoard(slog.New(slog.DiscardHandler), "test").Report(testStream)
 	for i := range 2 * maxGaps {
-		r.gap([]audit.Gap{{Count: i}})
+		r.gap([]audit.Gap{{To: time.Unix(1, 0), Count: i}})
 	}
 	gaps := r.status(time.Now()).Gaps
 	if len(gaps) != maxGaps || gaps[len(gaps)-1].Count != 2*maxGaps-1 {

@@ -30,7 +30,7 @@ func expired(b audit.Blob, now time.Time) bool {
 func (w *run) giveBack(j job, f *audit.Fault) outcome {
 	now := w.Source.Now().UTC()
 	p := nextPending(j, f, now)
-	if !expired(p.Blob, now) && !hopeless(p) {
+	if !j.last && !expired(p.Blob, now) && !hopeless(p) {
 		return outcome{job: &j, pending: &p}
 	}
 	return outcome{job: &j, dead: &audit.DeadLetter{

@@ -32,7 +32,8 @@ type outcome struct {
 	dead    *audit.DeadLetter
 	gap     *audit.Gap
 	status  *audit.StatusMessage
-	noted   *tally // of whoever waits for a gap to be stored
+	desired *audit.Desired
+	noted   *tally // of whoever waits for it to be stored
 
 	filtered int
 	reserved *Reservation
@@ -91,7 +92,7 @@ func (w *run) prepare(soft, hard context.Context, p worker) error {
 		if hard.Err() != nil {
 			return hard.Err()
 		}
-		f := audit.AsFault(err, audit.CauseTransport)
+		f := w.judge(audit.AsFault(err, audit.CauseTransport))
 		if f.Scope != audit.OfBlob {
 			w.report.Fault(PartFetch, f)
 			w.hold.raise(f)
@@ -108,6 +109,17 @@ func (w *run) prepare(soft, hard context.Context, p worker) error {
 			return err
 		}
 	}
+}
+
+// judge says what a failed download concerns. While the stream is stopped, a subscription that is off already is no
+// reason to wait: the blob is lost.
+func (w *run) judge(f *audit.Fault) *audit.Fault {
+	if !w.stopping || f.Cause != audit.CauseSubscription {
+		return f
+	}
+	lost := *f
+	lost.Scope = audit.OfBlob
+	return &lost
 }
 
 // attempt downloads the blob once and turns its records into a batch.

@@ -1,0 +1,94 @@
+package pipeline
+
+import (
+	"maps"
+	"slices"
+	"sync"
+
+	"o365-kafka-connector/internal/audit"
+)
+
+// memory is what a run knows of its checkpoint beside progress and pending blobs: what its own entries change.
+type memory struct {
+	mu      sync.Mutex // guards the following
+	desired audit.Desired
+	moved   string
+	fills   map[string]audit.BackfillProgress
+	skipped []audit.Gap // stretches that an operator wants nobody to read
+}
+
+func newMemory(c audit.Checkpoint) *memory {
+	m := &memory{desired: c.Desired, moved: c.Moved, fills: map[string]audit.BackfillProgress{}}
+	for _, p := range c.Backfills {
+		m.fills[p.ID] = p
+	}
+	m.skip(c.Gaps)
+	return m
+}
+
+func (m *memory) skip(gaps []audit.Gap) {
+	for _, g := range gaps {
+		if g.Cause == audit.CauseSkipped {
+			m.skipped = append(m.skipped, g)
+		}
+	}
+}
+
+// record takes over what an applied entry says.
+func (m *memory) record(e audit.Entry) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if e.Desired != nil {
+		m.desired = *e.Desired
+	}
+	for _, p := range e.Backfills {
+		m.fills[p.ID] = p
+	}
+	if e.Watermark != nil {
+		m.moved = e.Watermark.Command
+		m.skipped = slices.DeleteFunc(m.skipped, func(g audit.Gap) bool { return g.To.After(e.Watermark.To) })
+	}
+	m.skip(e.Gaps)
+}
+
+// obeyed returns the state that the stream obeys.
+func (m *memory) obeyed() audit.Desired {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.desired
+}
+
+// mover returns the command that moved the watermark last.
+func (m *memory) mover() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.moved
+}
+
+// fill returns how far a back-fill has come.
+func (m *memory) fill(id string) (audit.BackfillProgress, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p, ok := m.fills[id]
+	return p, ok
+}
+
+// allFills returns the progress of all back-fills.
+func (m *memory) allFills() []audit.BackfillProgress {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Collect(maps.Values(m.fills))
+}
+
+// skips returns the stretches before the watermark that nobody wants to be read.
+func (m *memory) skips(p audit.Progress) []audit.Gap {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []audit.Gap
+	for _, g := range m.skipped {
+		if !g.To.After(p.Watermark) {
+			out = append(out, g)
+		}
+	}
+	return out
+}
