@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"o365-kafka-connector/internal/control"
 )
 
 // cli is the command line: one field per command.
@@ -97,7 +99,7 @@ func execute(ctx context.Context, args []string, env *environment) (err error) {
 const longName = "ms-management-activity-"
 
 // shortNames takes a command as the original spells it: with or without an exclamation mark, and with arguments as
-// key=value.
+// key=value, of which those that Cortex XSOAR takes for itself are left out.
 func shortNames(args []string) []string {
 	out := make([]string, 0, len(args))
 	original := false
@@ -108,6 +110,7 @@ func shortNames(args []string) []string {
 		case !original && (bare != arg || strings.HasPrefix(bare, longName)):
 			original = true
 			out = append(out, bare)
+		case original && isPair && control.EngineArgument(key):
 		case original && isPair && !strings.HasPrefix(arg, "-"):
 			out = append(out, "--"+strings.ReplaceAll(key, "_", "-")+"="+value)
 		default:

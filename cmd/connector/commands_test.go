@@ -17,7 +17,7 @@ func TestStartAndStopSubscription(t *testing.T) {
 	if got != (outcome{stdout: "Successfully started subscription to content type: audit.EXCHANGE\n"}) {
 		t.Errorf("start: %+v", got)
 	}
-	got = call(t, "--config", path, "!ms-management-activity-start-subscription", "content_type=Audit.Exchange", "output=json")
+	got = call(t, "--config", path, "!ms-management-activity-start-subscription", "content_type=Audit.Exchange", "output=json", "using=instance_1", "retry-count=2")
 	if got.code != exitDone || got.stdout != `{"MicrosoftManagement":{"Subscription":{"ContentType":"Audit.Exchange","Enabled":true}}}`+"\n" ||
 		got.stderr != "The subscription to content type Audit.Exchange is already enabled\n" {
 		t.Errorf("start again: %+v", got)
@@ -113,6 +113,7 @@ func TestWrongArgumentsComeBeforeAnyRequest(t *testing.T) {
 		"no time":              {[]string{"list-content", "DLP.All", "--start-time", "yesterday", "--end-time", day(1)}, "is no time"},
 		"unknown record type":  {[]string{"list-content", "DLP.All", "--record-types-filter", "Nonsense"}, "Nonsense"},
 		"negative timeout":     {[]string{"list-content", "DLP.All", "--timeout=-1"}, "timeout"},
+		"over Kafka":           {[]string{"status", "--via-kafka"}, "control.enabled is false"},
 		"no tenant":            {[]string{"start-subscription", "DLP.All", "--config", two}, "use one of contoso, fabrikam"},
 		"unknown tenant":       {[]string{"pause", "DLP.All", "--tenant", "nobody"}, "use one of contoso"},
 		"foreign stream":       {[]string{"pause", "DLP.All", "--config", r.config(r.tenant()+"    content_types: [Audit.General]\n", "")}, "not among the content types"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"o365-kafka-connector/config"
@@ -48,6 +49,9 @@ func perform(ctx context.Context, env *environment, c *cli, r request) error {
 		defer cancel()
 	}
 	out := &printer{env: env, json: r.flags.json(), quiet: r.quiet}
+	if r.flags.ViaKafka && !cfg.Control.Enabled {
+		return usageError{errors.New("--via-kafka: control.enabled is false, so nobody takes commands over Kafka: leave the flag out, or enable control")}
+	}
 	if r.flags.ViaKafka {
 		err = viaKafka(ctx, cfg, cmd, out)
 	} else {
@@ -77,14 +81,18 @@ func directly(ctx context.Context, cfg *config.Config, cmd control.Command, out 
 	return executor.Do(ctx, cmd, out.part)
 }
 
-// session is what one command has opened. One goroutine uses it.
+// session is what one command has opened.
 type session struct {
-	config  *config.Config
+	config *config.Config
+
+	mu      sync.Mutex // guards the following
 	clients map[string]*source.Client
 	store   checkpoint.Store
 }
 
 func (s *session) client(t config.Tenant) (*source.Client, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if c := s.clients[t.ID]; c != nil {
 		return c, nil
 	}
@@ -96,6 +104,8 @@ func (s *session) client(t config.Tenant) (*source.Client, error) {
 }
 
 func (s *session) openStore(ctx context.Context) (checkpoint.Operator, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.store == nil {
 		store, err := checkpoint.Open(ctx, s.config.Checkpoint)
 		if err != nil {

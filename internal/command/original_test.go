@@ -54,6 +54,16 @@ func TestTheOriginalsSubscriptions(t *testing.T) {
 	golden(t, "original_subscriptions.json", got.context+"\n")
 }
 
+func TestSubscriptionsShowWhatIsWrong(t *testing.T) {
+	r := rigFor(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `[{"contentType":"Audit.Exchange","status":"enabled","webhook":{"status":"expired","address":"https://hook.example","expiration":"2026-01-01T00:00:00Z"}},
+			{"contentType":"DLP.All","status":"disabled","webhook":null}]`)
+	}))
+	got := r.do("!list-subscriptions")
+	golden(t, "subscriptions.md", got.text)
+	golden(t, "subscriptions.json", got.context+"\n")
+}
+
 func TestTheOriginalsContent(t *testing.T) {
 	r := rigFor(t, mock{t: t, created: time.Now().Add(-6 * time.Hour).UTC()})
 	for _, line := range []string{

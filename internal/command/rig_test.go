@@ -45,6 +45,7 @@ type rig struct {
 	store    checkpoint.Store
 	api      *emulator.Emulator // nil if something else answers
 	progress chan command.Progress
+	down     error // of the store
 }
 
 func stream(ct audit.ContentType) audit.Stream {
@@ -94,7 +95,7 @@ func rigFor(t *testing.T, api http.Handler, tenants ...string) *rig {
 	})
 	var mu sync.Mutex
 	r.executor = command.New(command.Options{
-		Config: cfg, Store: func() (checkpoint.Operator, error) { return store, nil },
+		Config: cfg, Store: func() (checkpoint.Operator, error) { return store, r.down },
 		Client: func(t config.Tenant) (*source.Client, error) {
 			mu.Lock()
 			defer mu.Unlock()

@@ -1,6 +1,8 @@
 package command_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -91,8 +93,10 @@ func TestStartOfAStoppedStreamThatIsEnabledAlready(t *testing.T) {
 		t.Fatal(err)
 	}
 	stopped := time.Now().Add(-time.Hour).UTC().Truncate(time.Second)
-	start := audit.Checkpoint{Position: -1, FirstStart: stopped, Progress: audit.Progress{Watermark: stopped},
-		Desired: audit.Desired{State: audit.Stopped, Since: stopped}}
+	start := audit.Checkpoint{
+		Position: -1, FirstStart: stopped, Progress: audit.Progress{Watermark: stopped},
+		Desired: audit.Desired{State: audit.Stopped, Since: stopped},
+	}
 	if err := h.Reset(t.Context(), start); err != nil {
 		t.Fatal(err)
 	}
@@ -101,5 +105,20 @@ func TestStartOfAStoppedStreamThatIsEnabledAlready(t *testing.T) {
 	}
 	if w := r.wish(stream(audit.Exchange)); !w.Since.Equal(stopped.Add(time.Second)) {
 		t.Errorf("wish since %s, want a second after %s", w.Since, stopped)
+	}
+}
+
+func TestStartAndStopWithoutTheStore(t *testing.T) {
+	r := newRig(t, emulator.Config{Unsubscribed: true})
+	r.down = errors.New("redis is away")
+	got := r.do("!start-subscription content_type=Audit.Exchange")
+	if got.outcome != control.OutcomeDone || !strings.HasPrefix(got.text, "Successfully started subscription to content type: Audit.Exchange\n") ||
+		!strings.Contains(got.text, "redis is away") {
+		t.Errorf("%+v", got)
+	}
+	// A stop that nobody remembers would be undone by auto_subscribe.
+	r.do("!stop-subscription content_type=Audit.Exchange now=true").refused(t, control.OutcomeFailed, "redis is away")
+	if n := r.api.Stats().Count("stop", ""); n != 0 {
+		t.Errorf("%d stops", n)
 	}
 }
