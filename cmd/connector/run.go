@@ -31,12 +31,25 @@ func (runCommand) Run(ctx context.Context, env *environment, c *cli) error {
 	}
 	log.Info("connector starts", slog.String("version", currentVersion()), slog.Int("tenants", len(cfg.Tenants)),
 		slog.String("sink", cfg.Sink.Kind), slog.String("checkpoint", cfg.Checkpoint.Kind))
+	began := context.AfterFunc(ctx, func() {
+		log.Info("connector is ending: what is in hand is finished", slog.Duration("grace", cfg.Shutdown.Grace.D()))
+	})
+	defer began()
 	if err := within(ctx, cfg.Shutdown.Grace.D(), d.Run); err != nil {
-		log.Error("connector ends", slog.Any("error", err), slog.String("hint", hintOf(err)))
+		log.Error("connector ends", attributes(err)...)
 		return saidError{err}
 	}
 	log.Info("connector has ended")
 	return nil
+}
+
+// attributes are those of an error in the log, with advice if there is any.
+func attributes(err error) []any {
+	all := []any{slog.Any("error", err)}
+	if hint := hintOf(err); hint != "" {
+		all = append(all, slog.String("hint", hint))
+	}
+	return all
 }
 
 // within calls work and waits for it, but not longer than grace after the context has ended: then the process ends

@@ -8,12 +8,12 @@ import (
 	"syscall"
 )
 
-// onSignals returns a context that ends with the first SIGINT or SIGTERM; the second one calls exit with status 1.
+// onSignals returns a context that ends with the first SIGINT, SIGTERM or SIGHUP; the second one calls exit with status 1.
 // The function returned stops listening.
 func onSignals(parent context.Context, exit func(int)) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(parent)
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	done := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {

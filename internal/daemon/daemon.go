@@ -125,21 +125,22 @@ func (d *Daemon) work(ctx context.Context, s services) error {
 		s.conn = conn
 	}
 	d.addChecks(s)
-	if err := d.prepare(ctx, s); err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
+	deployment, err := d.prepare(ctx, s)
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
-	d.runStreams(ctx, d.runner(s))
+	d.runStreams(ctx, d.runner(s, deployment))
 	return nil
 }
 
 // runner is what all runs share.
-func (d *Daemon) runner(s services) *pipeline.Runner {
+func (d *Daemon) runner(s services, deployment checkpoint.Deployment) *pipeline.Runner {
 	tx := d.config.Kafka.Transaction
 	return &pipeline.Runner{
-		Sink: sinkSeam{s.sink}, Checkpoints: storeSeam{s.store}, Operator: s.store, Meter: d.metrics, Board: d.board,
+		Sink: sinkSeam{s.sink}, Checkpoints: storeSeam{s.store, deployment}, Operator: s.store, Meter: d.metrics, Board: d.board,
 		Budget: pipeline.NewBudget(int64(d.config.Source.Buffer)),
 		Spool:  pipeline.NewSpool(d.config.Source.Spool, int64(d.config.Source.SpoolMax)),
 		Group:  pipeline.Group{Blobs: tx.Blobs, Records: tx.Records, Linger: tx.Linger.D()},

@@ -88,6 +88,17 @@ func TestPrefixOfAnotherDeploymentIsRefused(t *testing.T) {
 	}
 }
 
+// An emptied Redis forgets whom its checkpoints belong to. The streams that go on from memory tell it again, so that
+// another Kafka is still refused.
+func TestEmptiedStoreIsBoundAgain(t *testing.T) {
+	r := newRig(t, emulator.Config{})
+	d := r.daemon("", "")
+	r.start(d)
+	r.await(d, func(streams []audit.StreamStatus) bool { return streams[0].Owner != "" && !streams[0].Watermark.IsZero() })
+	r.redis.FlushAll()
+	r.await(d, func([]audit.StreamStatus) bool { return r.redis.Exists("o365:deployment") })
+}
+
 // TestEndIsWithinGraceDuringOutages ends the daemon while a service is away and something is in hand.
 func TestEndIsWithinGraceDuringOutages(t *testing.T) {
 	for name, away := range map[string]func(*rig){
@@ -137,7 +148,8 @@ func TestWarningsAreLoggedOnce(t *testing.T) {
 	r := newRig(t, emulator.Config{})
 	d := r.daemon("", "")
 	s := services{store: warningStore{}, sink: &awaySink{}}
-	for d.inspect(t.Context(), s) != nil {
+	for range 3 {
+		_, _ = d.inspect(t.Context(), s) // fails until the sink answers
 	}
 	if n := r.log.count("no persistence"); n != 1 {
 		t.Errorf("logged %d times:\n%s", n, r.log)

@@ -48,27 +48,27 @@ func (d *Daemon) addChecks(s services) {
 var errRefused = errors.New("start is refused")
 
 // prepare waits until all services answer and finds out whether they fit together.
-func (d *Daemon) prepare(ctx context.Context, s services) error {
+func (d *Daemon) prepare(ctx context.Context, s services) (checkpoint.Deployment, error) {
 	var repeat telemetry.Repeat
 	for {
-		err := d.inspect(ctx, s)
+		deployment, err := d.inspect(ctx, s)
 		if err == nil {
 			repeat.Recover(d.log)
 			d.gate.set(nil)
-			return nil
+			return deployment, nil
 		}
 		if _, bound := errors.AsType[*checkpoint.BoundError](err); bound || errors.Is(err, errRefused) {
-			return err
+			return deployment, err
 		}
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return deployment, ctx.Err()
 		}
 		d.gate.set(err)
 		repeat.Fail(d.log, waitingFor(err), err)
 		select {
 		case <-time.After(knock):
 		case <-ctx.Done():
-			return ctx.Err()
+			return deployment, ctx.Err()
 		}
 	}
 }
@@ -89,8 +89,8 @@ func waitingFor(err error) string {
 	return "checkpoint"
 }
 
-// inspect looks at every service once.
-func (d *Daemon) inspect(ctx context.Context, s services) error {
+// inspect looks at every service once, and tells whom the checkpoints belong to.
+func (d *Daemon) inspect(ctx context.Context, s services) (checkpoint.Deployment, error) {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	deployment := checkpoint.Deployment{GroupID: d.config.Control.GroupID}
@@ -98,31 +98,31 @@ func (d *Daemon) inspect(ctx context.Context, s services) error {
 		id, err := s.conn.ClusterID(ctx)
 		if err != nil {
 			problem := s.conn.Explain(err, broker.About{})
-			return away{"kafka", fmt.Errorf("ask Kafka for its cluster id: %w: %s", problem, problem.Hint)}
+			return deployment, away{"kafka", fmt.Errorf("ask Kafka for its cluster id: %w: %s", problem, problem.Hint)}
 		}
 		deployment.KafkaClusterID = id
 	}
 	findings, err := s.store.Check(ctx)
 	if err != nil {
-		return fmt.Errorf("check checkpoint store: %w", err)
+		return deployment, fmt.Errorf("check checkpoint store: %w", err)
 	}
 	for _, f := range findings {
 		if f.Level == checkpoint.Refuse {
-			return fmt.Errorf("%w: %s: %s", errRefused, f.Text, f.Hint)
+			return deployment, fmt.Errorf("%w: %s: %s", errRefused, f.Text, f.Hint)
 		}
 	}
 	if err := s.store.Bind(ctx, deployment); err != nil {
-		return err
+		return deployment, err
 	}
 	if err := d.inspectSink(ctx, s); err != nil {
-		return err
+		return deployment, err
 	}
 	for _, f := range findings { // not earlier: this is repeated until all services answer
 		if f.Level == checkpoint.Warning {
 			d.log.Warn("checkpoint store could lose data", "finding", f.Text, "hint", f.Hint)
 		}
 	}
-	return nil
+	return deployment, nil
 }
 
 func (d *Daemon) inspectSink(ctx context.Context, s services) error {

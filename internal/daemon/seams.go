@@ -40,9 +40,17 @@ func (s sinkSeam) Open(ctx context.Context, stream audit.Stream) (pipeline.Publi
 	return s.Sink.Open(ctx, stream)
 }
 
-type storeSeam struct{ checkpoint.Store }
+// storeSeam ties the store to its deployment anew with each take: a store that was emptied has forgotten that, too.
+type storeSeam struct {
+	checkpoint.Store
+
+	deployment checkpoint.Deployment
+}
 
 // Acquire takes a stream.
 func (s storeSeam) Acquire(ctx context.Context, stream audit.Stream) (pipeline.Handle, error) {
+	if err := s.Bind(ctx, s.deployment); err != nil {
+		return nil, err
+	}
 	return s.Store.Acquire(ctx, stream)
 }
