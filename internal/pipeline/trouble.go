@@ -42,7 +42,8 @@ func (t *trouble) due(now time.Time) bool {
 		return now.Sub(logged) >= reminder
 	}
 	switch t.cause {
-	case audit.CauseTransport, audit.CauseTimeout, audit.CauseServer, audit.CauseThrottled, audit.CausePage:
+	case audit.CauseTransport, audit.CauseTimeout, audit.CauseServer, audit.CauseThrottled, audit.CausePage,
+		audit.CauseSink, audit.CauseCheckpoint:
 		return t.count >= lastingCount || now.Sub(t.since) >= lasting
 	default:
 		return true
