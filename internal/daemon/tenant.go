@@ -73,9 +73,37 @@ func (t *tenant) settings(s audit.Stream) (pipeline.Settings, error) {
 	first, _ := c.Source.FirstWindow()
 	return pipeline.Settings{
 		Stream: s, Source: sourceSeam{t.client}, Transform: func() (pipeline.Transform, error) { return build(), nil },
+		Backfill: func(b audit.Backfill) (func() pipeline.Transform, error) { return t.backfill(s, b) },
 		// Where nothing is named, what Microsoft has enabled is read: what is switched off there stays off.
 		AutoSubscribe: c.AutoSubscribe && len(c.Streams()) > 0, FirstFetch: first, PollInterval: c.Source.PollInterval.D(),
 		Overlap: c.Source.Overlap.D(), SweepInterval: c.Source.Sweep.Interval.D(), SweepDepth: c.Source.Sweep.Depth.D(),
 		Workers: c.Source.Workers, BlobBuffer: int64(c.Source.BlobBuffer),
 	}, nil
+}
+
+// backfill is the transform of one of a stream's back-fills. A list that it names takes the place of the filter's; what
+// is filtered out by filter.not stays out.
+func (t *tenant) backfill(s audit.Stream, b audit.Backfill) (func() pipeline.Transform, error) {
+	c := t.config
+	o := transform.Options{Stream: s, Filter: c.Filter, Output: c.Output, Topic: c.Kafka.Topic, Key: t.key}
+	if b.Topic != "" {
+		o.Topic = b.Topic
+	}
+	for _, list := range []struct {
+		own   *transform.List
+		asked []string
+	}{
+		{&o.Filter.RecordTypes, b.Filters.RecordTypes},
+		{&o.Filter.Workloads, b.Filters.Workloads},
+		{&o.Filter.Operations, b.Filters.Operations},
+	} {
+		if len(list.asked) > 0 {
+			*list.own = list.asked
+		}
+	}
+	build, err := transform.New(o)
+	if err != nil {
+		return nil, fmt.Errorf("set up back-fill: %w", err)
+	}
+	return func() pipeline.Transform { return build() }, nil
 }

@@ -134,6 +134,20 @@ func (r *Report) advanced(mark time.Time) {
 	r.mark = latest(r.mark, mark)
 }
 
+// moved shows a watermark that an operator set.
+func (r *Report) moved(mark time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.mark = mark
+}
+
+// lost returns the gaps that are shown.
+func (r *Report) lost() []audit.Gap {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.gaps)
+}
+
 func (r *Report) published(records int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -21,8 +21,11 @@ func (w *run) count(group []outcome, gaps []audit.Gap, receipt audit.Receipt) {
 	records := 0
 	for _, o := range group {
 		switch {
+		case o.failed:
+			o.job.fill.fail()
 		case o.batch != nil:
 			records += o.batch.Len()
+			o.job.fill.count(o.batch.Len())
 			w.Meter.Blob(w.Stream, done)
 			w.Meter.Records(w.Stream, filtered, o.filtered)
 			w.Meter.Published(w.Stream, since(now, o.job.blob.Created), since(now, o.batch.Oldest))

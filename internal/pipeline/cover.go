@@ -26,12 +26,12 @@ var (
 
 // cover lists a window and has every blob of it worked on that nobody has worked on yet. Where a listing is too slow,
 // it goes on in parts of half the length. After each part it calls listed with the tally of its blobs and its end: nil
-// means that all of them have a result.
-func (w *run) cover(ctx context.Context, window audit.Window, listed func(*tally, time.Time) error) error {
+// means that all of them have a result. f is the back-fill that it works for, nil for the stream itself.
+func (w *run) cover(ctx context.Context, window audit.Window, f *filling, listed func(*tally, time.Time) error) error {
 	part := window
 	for !part.Empty() {
 		t := &tally{}
-		err := w.listAndOffer(ctx, part, t)
+		err := w.listAndOffer(ctx, part, search{t, f})
 		if err == nil {
 			if err := listed(t, part.End); err != nil {
 				return err
@@ -55,16 +55,17 @@ func (w *run) cover(ctx context.Context, window audit.Window, listed func(*tally
 
 // listAndOffer lists and offers at the same time. A listing that breaks off does not break off the offer: other
 // planners may wait for blobs that were claimed here.
-func (w *run) listAndOffer(ctx context.Context, window audit.Window, t *tally) error {
+func (w *run) listAndOffer(ctx context.Context, window audit.Window, s search) error {
 	blobs := make(chan audit.Blob, page)
 	lctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var listing errgroup.Group
 	listing.Go(func() error {
 		defer close(blobs)
-		return w.list(lctx, window, blobs)
+		s.fill.asked()
+		return w.list(lctx, window, s.fill, blobs)
 	})
-	err := w.offer(ctx, blobs, t)
+	err := w.offer(ctx, blobs, s)
 	stop()
 	if listed := listing.Wait(); err == nil {
 		err = listed
@@ -74,11 +75,15 @@ func (w *run) listAndOffer(ctx context.Context, window audit.Window, t *tally) e
 
 // list pulls a listing. After a fault it waits and asks for the same page again, unless the window has to be listed
 // anew.
-func (w *run) list(ctx context.Context, window audit.Window, out chan<- audit.Blob) error {
+func (w *run) list(ctx context.Context, window audit.Window, f *filling, out chan<- audit.Blob) error {
 	if err := w.hold.wait(ctx); err != nil {
 		return err
 	}
 	wide := audit.Window{Start: window.Start.Add(-edge), End: window.End}
+	var skips []audit.Gap
+	if f == nil {
+		skips = w.memory.skips(w.ledger.at())
+	}
 	failed := false
 	for b, err := range w.Source.List(ctx, w.Stream, wide) {
 		if err == nil {
@@ -90,7 +95,7 @@ func (w *run) list(ctx context.Context, window audit.Window, out chan<- audit.Bl
 			if b.Created.IsZero() {
 				b.Created = window.Start // unreadable: better taken than lost
 			}
-			if b.Created.Before(window.Start) {
+			if b.Created.Before(window.Start) || skipped(b, skips) {
 				continue
 			}
 			select {
@@ -139,7 +144,7 @@ func (w *run) afterListFault(ctx context.Context, f *audit.Fault) error {
 
 // offer claims the listed blobs, drops what is done already and assigns the rest to the workers. It takes as many
 // at once as there are, to ask the ledger rarely and still pass on the first of a slow listing at once.
-func (w *run) offer(ctx context.Context, in <-chan audit.Blob, t *tally) error {
+func (w *run) offer(ctx context.Context, in <-chan audit.Blob, s search) error {
 	for b := range in {
 		blobs := []audit.Blob{b}
 		for more := true; more && len(blobs) < page; {
@@ -155,36 +160,36 @@ func (w *run) offer(ctx context.Context, in <-chan audit.Blob, t *tally) error {
 		if err := w.room(ctx); err != nil {
 			return err
 		}
-		if err := w.offerPage(ctx, blobs, t); err != nil {
+		if err := w.offerPage(ctx, blobs, s); err != nil {
 			return err
 		}
 	}
 	return ctx.Err()
 }
 
-func (w *run) offerPage(ctx context.Context, blobs []audit.Blob, t *tally) error {
+func (w *run) offerPage(ctx context.Context, blobs []audit.Blob, s search) error {
 	claimed := map[audit.Hash]audit.Blob{}
 	hashes := make([]audit.Hash, 0, len(blobs))
 	for _, b := range blobs {
-		if h := b.Hash(); w.claims.claim(h, t) {
+		if h := b.Hash(); w.claim(h, s) {
 			claimed[h] = b
 			hashes = append(hashes, h)
 		}
 	}
-	unseen, err := w.ledger.unseen(ctx, hashes)
+	unseen, err := w.unseen(ctx, hashes, s.fill)
 	todo := map[audit.Hash]bool{}
 	for _, h := range unseen {
 		todo[h] = true
 	}
 	for _, h := range hashes {
 		if !todo[h] {
-			w.claims.settle(h, err == nil)
+			w.settleJob(job{blob: claimed[h], fill: s.fill}, err == nil)
 		}
 	}
 	for i, h := range unseen {
-		if err := w.assign(ctx, job{blob: claimed[h]}); err != nil {
+		if err := w.assign(ctx, job{blob: claimed[h], fill: s.fill}); err != nil {
 			for _, rest := range unseen[i:] {
-				w.claims.settle(rest, false)
+				w.settleJob(job{blob: claimed[rest], fill: s.fill}, false)
 			}
 			return err
 		}
@@ -195,12 +200,48 @@ func (w *run) offerPage(ctx context.Context, blobs []audit.Blob, t *tally) error
 	return nil
 }
 
+// search is who a listing is for.
+type search struct {
+	tally *tally
+	fill  *filling // nil: the stream itself
+}
+
+// claim reports whether the caller has to fetch the blob now.
+func (w *run) claim(h audit.Hash, s search) bool {
+	if s.fill.aside() {
+		return s.fill.claim(h, s.tally)
+	}
+	return w.claims.claim(h, s.tally)
+}
+
+// unseen returns those of the hashes that have to be published.
+func (w *run) unseen(ctx context.Context, hashes []audit.Hash, f *filling) ([]audit.Hash, error) {
+	if f.again() {
+		return hashes, nil
+	}
+	return w.ledger.unseen(ctx, hashes)
+}
+
+// skipped reports whether an operator wants nobody to read the blob.
+func skipped(b audit.Blob, skips []audit.Gap) bool {
+	for _, g := range skips {
+		if !b.Created.Before(g.From) && b.Created.Before(g.To) {
+			return true
+		}
+	}
+	return false
+}
+
 // assign hands a claimed blob to a worker.
 func (w *run) assign(ctx context.Context, j job) error {
+	if err := j.fill.reserve(ctx); err != nil {
+		return err
+	}
 	select {
 	case w.work <- j:
 		return nil
 	case <-ctx.Done():
+		j.fill.release()
 		return ctx.Err()
 	}
 }

@@ -276,6 +276,20 @@ func (passOn) Event(_ audit.Blob, r *audit.Record) (audit.Event, bool, error) {
 	return audit.Event{Topic: "events", Value: r.Raw}, string(r.Raw) != "filtered", nil
 }
 
+// elsewhere is the transform of a back-fill.
+type elsewhere struct {
+	passOn
+	topic string
+}
+
+func (x elsewhere) Event(b audit.Blob, r *audit.Record) (audit.Event, bool, error) {
+	e, keep, err := x.passOn.Event(b, r)
+	if x.topic != "" {
+		e.Topic = x.topic
+	}
+	return e, keep, err
+}
+
 // The sink.
 
 type fakeSink struct{ *world }
@@ -452,6 +466,12 @@ func (w *world) runner() *Runner {
 func (w *world) settings() Settings {
 	return Settings{
 		Stream: testStream, Source: w, Transform: func() (Transform, error) { return passOn{}, nil },
+		Backfill: func(b audit.Backfill) (func() Transform, error) {
+			if b.Topic == "bad topic" {
+				return nil, errors.New("topic is bad")
+			}
+			return func() Transform { return elsewhere{topic: b.Topic} }, nil
+		},
 		AutoSubscribe: true, FirstFetch: time.Hour, PollInterval: 30 * time.Second, Overlap: 5 * time.Minute,
 		SweepInterval: 30 * time.Minute, SweepDepth: 24 * time.Hour, Workers: 4, BlobBuffer: 4 << 20,
 	}

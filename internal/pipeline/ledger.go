@@ -47,10 +47,27 @@ func (l *ledger) apply(ctx context.Context, e audit.Entry, position int64) error
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	err := l.insist(ctx, func() error { return l.handle.Apply(ctx, e, position) })
-	if err == nil {
-		l.n = e.N
+	if err != nil {
+		return err
 	}
-	return err
+	l.n = e.N
+	if e.Watermark != nil {
+		l.progress.Watermark = e.Watermark.To
+		l.report.moved(e.Watermark.To)
+	}
+	return nil
+}
+
+// reset forgets everything but what c says, and goes on at its beginning.
+func (l *ledger) reset(ctx context.Context, c audit.Checkpoint) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.insist(ctx, func() error { return l.handle.Reset(ctx, c) }); err != nil {
+		return err
+	}
+	l.n, l.progress = 0, c.Progress
+	l.report.moved(c.Progress.Watermark)
+	return nil
 }
 
 // remember stores blobs that were pending when the checkpoint was lost: no listing would find them again.

@@ -62,7 +62,7 @@ func (w *run) inPhase(ctx, phase context.Context, s step) error {
 		}
 	}
 	w.report.rest("")
-	return w.loop(ctx, phase, w.live, w.sweeps, w.retries)
+	return w.loop(ctx, phase, w.live, w.sweeps, w.retries, w.backfills)
 }
 
 // idle keeps a stopped stream as it is.
@@ -72,7 +72,7 @@ func (w *run) idle(phase, ctx context.Context) error {
 	return ctx.Err()
 }
 
-// paused rests until the phase ends.
+// paused rests until the phase ends, and moves the watermark when it is asked to.
 func (w *run) paused(ctx, phase context.Context) error {
 	if w.memory.obeyed().State != audit.Paused {
 		if err := w.enter(ctx, audit.Paused); err != nil {
@@ -80,7 +80,16 @@ func (w *run) paused(ctx, phase context.Context) error {
 		}
 	}
 	w.report.rest(audit.Paused)
-	<-phase.Done()
+	for phase.Err() == nil {
+		wish, changed := w.desk.read()
+		if err := w.move(ctx, wish.Watermark); err != nil {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-phase.Done():
+		}
+	}
 	return ctx.Err()
 }
 

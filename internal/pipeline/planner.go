@@ -56,7 +56,7 @@ func (w *run) window(ctx context.Context, open *errgroup.Group) (behind bool, er
 			return false, err
 		}
 	}
-	err = w.cover(ctx, next, func(t *tally, end time.Time) error {
+	err = w.cover(ctx, next, nil, func(t *tally, end time.Time) error {
 		soon, cancel := context.WithTimeout(ctx, max(w.PollInterval, patience))
 		defer cancel()
 		err := w.pass(soon, t, end)
@@ -107,7 +107,7 @@ func (w *run) sweeps(ctx context.Context) error {
 func (w *run) sweep(ctx context.Context, again audit.Window, full bool) error {
 	for start := again.Start; start.Before(again.End); start = start.Add(span) {
 		part := audit.Window{Start: start, End: earliest(start.Add(span), again.End)}
-		if err := w.cover(ctx, part, func(t *tally, _ time.Time) error { return t.wait(ctx) }); err != nil {
+		if err := w.cover(ctx, part, nil, func(t *tally, _ time.Time) error { return t.wait(ctx) }); err != nil {
 			return err
 		}
 	}

@@ -38,10 +38,22 @@ func (w *run) drop() error {
 	return err
 }
 
+// asksLedger reports whether the outcome is void if its blob is done already.
+func (o outcome) asksLedger() bool { return o.job != nil && !o.job.fill.aside() }
+
+// settleJob ends a claim.
+func (w *run) settleJob(j job, ok bool) {
+	if j.fill.aside() {
+		j.fill.settle(j.blob.Hash(), ok)
+		return
+	}
+	w.claims.settle(j.blob.Hash(), ok)
+}
+
 // settle ends what an outcome stands for and gives back what it holds.
 func (w *run) settle(o outcome, ok bool) error {
 	if o.job != nil {
-		w.claims.settle(o.job.blob.Hash(), ok)
+		w.settleJob(*o.job, ok)
 	}
 	if o.noted != nil {
 		o.noted.settle(ok)
@@ -114,14 +126,13 @@ func (w *run) commit(ctx context.Context, group []outcome) (err error) {
 	if err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
-	if c.Entry.Empty() {
-		return nil
+	if !c.Entry.Empty() {
+		if err := w.ledger.apply(ctx, c.Entry, receipt.Position); err != nil {
+			return fmt.Errorf("store what is done: %w", err)
+		}
+		w.claims.record(c.Entry)
+		w.memory.record(c.Entry)
 	}
-	if err := w.ledger.apply(ctx, c.Entry, receipt.Position); err != nil {
-		return fmt.Errorf("store what is done: %w", err)
-	}
-	w.claims.record(c.Entry)
-	w.memory.record(c.Entry)
 	w.count(fresh, c.Entry.Gaps, receipt)
 	return nil
 }
@@ -130,7 +141,7 @@ func (w *run) commit(ctx context.Context, group []outcome) (err error) {
 func (w *run) fresh(ctx context.Context, group []outcome) ([]outcome, error) {
 	var hashes []audit.Hash
 	for _, o := range group {
-		if o.job != nil {
+		if o.asksLedger() {
 			hashes = append(hashes, o.job.blob.Hash())
 		}
 	}
@@ -144,7 +155,7 @@ func (w *run) fresh(ctx context.Context, group []outcome) ([]outcome, error) {
 	}
 	var fresh []outcome
 	for _, o := range group {
-		if o.job == nil || todo[o.job.blob.Hash()] {
+		if !o.asksLedger() || todo[o.job.blob.Hash()] {
 			fresh = append(fresh, o)
 		}
 	}
@@ -157,7 +168,9 @@ func (w *run) compose(group []outcome) audit.Commit {
 	for _, o := range group {
 		switch {
 		case o.batch != nil:
-			c.Entry.Done = append(c.Entry.Done, o.job.blob.Hash())
+			if o.job.fill.marks() {
+				c.Entry.Done = append(c.Entry.Done, o.job.blob.Hash())
+			}
 			if o.batch.Len() > 0 {
 				c.Batches = append(c.Batches, o.batch)
 			}
@@ -189,6 +202,12 @@ func (o outcome) add(c *audit.Commit) {
 	}
 	if o.desired != nil {
 		c.Entry.Desired = o.desired
+	}
+	if o.move != nil {
+		c.Entry.Watermark = o.move
+	}
+	if o.fill != nil {
+		c.Entry.Backfills = append(c.Entry.Backfills, *o.fill)
 	}
 }
 

@@ -17,6 +17,7 @@ type Settings struct {
 	Stream        audit.Stream
 	Source        Source
 	Transform     func() (Transform, error) // a new one for each worker
+	Backfill      FillTransform             // nil: back-fills fail
 	AutoSubscribe bool
 	FirstFetch    time.Duration // how far back a new stream begins
 	PollInterval  time.Duration
@@ -110,6 +111,7 @@ type job struct {
 	blob  audit.Blob
 	prior *audit.Pending // what is remembered of its former failures
 	last  bool           // there will be no further try
+	fill  *filling       // the back-fill that it belongs to; nil: the stream itself
 }
 
 // Run takes the stream and works on it until the context ends, which is not an error, or something happens that a

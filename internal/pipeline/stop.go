@@ -96,7 +96,7 @@ func (w *run) readTo(ctx context.Context, end time.Time) error {
 				return err
 			}
 		}
-		err := w.cover(ctx, next, func(t *tally, end time.Time) error { return w.pass(ctx, t, end) })
+		err := w.cover(ctx, next, nil, func(t *tally, end time.Time) error { return w.pass(ctx, t, end) })
 		if err != nil {
 			return err
 		}
@@ -108,7 +108,7 @@ func (w *run) sweepTo(ctx context.Context, end time.Time) error {
 	start := latest(end.Add(-min(w.SweepDepth, audit.MaxAge)), w.start.UTC().Truncate(time.Second))
 	for ; start.Before(end); start = start.Add(span) {
 		part := audit.Window{Start: start, End: earliest(start.Add(span), end)}
-		if err := w.cover(ctx, part, func(t *tally, _ time.Time) error { return t.wait(ctx) }); err != nil {
+		if err := w.cover(ctx, part, nil, func(t *tally, _ time.Time) error { return t.wait(ctx) }); err != nil {
 			return err
 		}
 	}

@@ -28,6 +28,9 @@ func expired(b audit.Blob, now time.Time) bool {
 // giveBack decides what becomes of a blob that failed by itself: it stays pending until it expires, or earlier becomes
 // a dead letter when it is certain to stay bad.
 func (w *run) giveBack(j job, f *audit.Fault) outcome {
+	if j.fill.aside() {
+		return outcome{job: &j, failed: true}
+	}
 	now := w.Source.Now().UTC()
 	p := nextPending(j, f, now)
 	if !j.last && !expired(p.Blob, now) && !hopeless(p) {

@@ -33,6 +33,9 @@ type outcome struct {
 	gap     *audit.Gap
 	status  *audit.StatusMessage
 	desired *audit.Desired
+	move    *audit.WatermarkMove
+	fill    *audit.BackfillProgress
+	failed  bool   // a blob of a back-fill that is left out
 	noted   *tally // of whoever waits for it to be stored
 
 	filtered int
@@ -56,11 +59,22 @@ func (w *run) prepareAll(soft, hard context.Context) error {
 	if err != nil {
 		return fmt.Errorf("make transform: %w", err)
 	}
+	var filler Transform
+	var of *filling // that it was made for
 	for {
 		select {
 		case j := <-w.work:
-			if err := w.prepare(soft, hard, worker{w, transform, j}); err != nil {
-				w.claims.settle(j.blob.Hash(), false)
+			used := transform
+			if j.fill != nil {
+				if of != j.fill {
+					of, filler = j.fill, j.fill.transform()
+				}
+				used = filler
+			}
+			err := w.prepare(soft, hard, worker{w, used, j})
+			j.fill.release()
+			if err != nil {
+				w.settleJob(j, false)
 				return err
 			}
 		case <-soft.Done():
@@ -125,6 +139,7 @@ func (w *run) judge(f *audit.Fault) *audit.Fault {
 // attempt downloads the blob once and turns its records into a batch.
 func (p worker) attempt(ctx context.Context) (outcome, error) {
 	blob := p.job.blob
+	p.job.fill.asked()
 	content, err := p.Source.Fetch(ctx, p.Stream, blob)
 	if err != nil {
 		return outcome{}, fmt.Errorf("fetch blob: %w", err)
@@ -135,7 +150,7 @@ func (p worker) attempt(ctx context.Context) (outcome, error) {
 		return outcome{}, err
 	}
 	out := outcome{job: &p.job, reserved: reserved, batch: audit.NewBatch(p.Stream, blob, limit, p.Spool.File)}
-	out.batch.Headers = p.transform.Headers(blob)
+	out.batch.Headers = p.job.fill.headers(p.transform.Headers(blob))
 	if out.filtered, err = p.fill(out.batch, content); err != nil {
 		return outcome{}, joinRelease(err, out)
 	}

@@ -1,0 +1,64 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"o365-kafka-connector/internal/audit"
+)
+
+// move sets the watermark as operators ask for it, once for each command. It must not be called while the publisher
+// runs.
+func (w *run) move(ctx context.Context, m *audit.WatermarkWish) error {
+	if m == nil || m.Command == w.memory.mover() {
+		return nil
+	}
+	now := w.Source.Now().UTC().Truncate(time.Second)
+	to := m.To.UTC().Truncate(time.Second)
+	switch {
+	case m.To.IsZero() && !m.Reset:
+		w.report.log.Warn("watermark stays: nobody says where it should be", "command", m.Command)
+		return nil
+	case m.To.IsZero():
+		to = firstStart(now, w.FirstFetch)
+	}
+	to = earliest(latest(to, now.Add(-audit.MaxAge)), now)
+	from := w.ledger.at().Watermark
+	if m.Reset {
+		if err := w.forgetAll(ctx, to); err != nil {
+			return fmt.Errorf("reset checkpoint: %w", err)
+		}
+	}
+	o := outcome{move: &audit.WatermarkMove{To: to, Command: m.Command}}
+	if from.Before(to) {
+		o.gap = &audit.Gap{From: from, To: to, Cause: audit.CauseSkipped, Noted: time.Now().UTC()}
+	}
+	if err := w.commit(ctx, []outcome{o}); err != nil {
+		return fmt.Errorf("move watermark: %w", err)
+	}
+	w.start = earliest(w.start, to)
+	w.report.log.Info("watermark was moved", "from", from, "to", to, "reset", m.Reset, "command", m.Command)
+	return nil
+}
+
+// forgetAll resets the checkpoint, so that everything after a moment is published again. Pending blobs and gaps stay:
+// no listing would find the ones again, and the others have happened.
+func (w *run) forgetAll(ctx context.Context, to time.Time) error {
+	progress := audit.Progress{Watermark: to, SubscribeTried: w.ledger.at().SubscribeTried}
+	gaps, pending := w.report.lost(), w.claims.all()
+	err := w.ledger.reset(ctx, audit.Checkpoint{
+		Position: -1, FirstStart: to, Progress: progress,
+		Desired: w.memory.obeyed(), Backfills: w.memory.allFills(),
+		Moved: w.memory.mover(), // not yet the command: killed here, the next run does it again
+	})
+	if err != nil {
+		return err
+	}
+	w.start = to
+	e := audit.Entry{N: w.ledger.next(), Epoch: w.epoch, Time: time.Now().UTC(), Pending: pending, Gaps: gaps}
+	if e.Empty() {
+		return nil
+	}
+	return w.ledger.apply(ctx, e, -1)
+}

@@ -1,0 +1,122 @@
+package pipeline
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"o365-kafka-connector/internal/audit"
+)
+
+// pausedWorld has read 100 blobs of the last hours, and rests.
+func pausedWorld(t *testing.T) (w *world, now time.Time) {
+	t.Helper()
+	w = newWorld()
+	began := time.Now()
+	for i := range 100 {
+		w.add(fmt.Sprint(i), began.Add(-100*time.Minute+time.Duration(i)*time.Minute), fmt.Sprint(i))
+	}
+	w.runFor(t, time.Minute, func(s *Settings) { s.FirstFetch = 2 * time.Hour })
+	w.check(t)
+	w.ask(audit.Paused)
+	return w, time.Now().UTC().Truncate(time.Second)
+}
+
+func (w *world) askMove(m audit.WatermarkWish) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.wish.Watermark = &m
+}
+
+func TestWatermarkIsSetBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, now := pausedWorld(t)
+		w.add("overlooked", now.Add(-5*time.Hour), "overlooked")
+		to := now.Add(-6 * time.Hour)
+		w.askMove(audit.WatermarkWish{To: to, Command: "c1"})
+		w.runFor(t, time.Minute)
+		c := w.stored()
+		if !c.Progress.Watermark.Equal(to) || c.Moved != "c1" || !c.FirstStart.Equal(to) {
+			t.Errorf("stored %+v", c)
+		}
+		w.ask(audit.Running)
+		w.runFor(t, time.Hour)
+		w.check(t)
+		w.ask(audit.Paused)
+		mark := w.stored().Progress.Watermark
+		w.runFor(t, time.Hour) // the same wish is not done twice
+		if c := w.stored(); c.Progress.Watermark.Before(mark) || len(c.Gaps) != 0 {
+			t.Errorf("watermark went from %s to %s, gaps %v", mark, c.Progress.Watermark, c.Gaps)
+		}
+	})
+}
+
+func TestRunningStreamKeepsItsWatermark(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, now := pausedWorld(t)
+		w.askMove(audit.WatermarkWish{To: now.Add(-6 * time.Hour), Command: "c1"})
+		w.ask(audit.Running)
+		w.runFor(t, time.Hour)
+		if c := w.stored(); c.Moved != "" || c.Progress.Watermark.Before(now) {
+			t.Errorf("stored %+v", c)
+		}
+	})
+}
+
+func TestWatermarkIsSetForward(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, _ := pausedWorld(t)
+		mark := w.stored().Progress.Watermark
+		time.Sleep(5 * time.Hour)
+		w.add("skipped", time.Now().Add(-2*time.Hour), "skipped")
+		w.add("at the edge", time.Now().Add(-61*time.Minute), "edge")
+		w.add("wanted", time.Now().Add(-59*time.Minute), "wanted")
+		to := time.Now().UTC().Truncate(time.Second).Add(-time.Hour)
+		w.askMove(audit.WatermarkWish{To: to, Command: "c1"})
+		w.runFor(t, time.Minute)
+		w.ask(audit.Running)
+		w.runFor(t, 10*time.Hour)
+		w.runFor(t, 30*time.Hour)
+		if w.delivered["skipped"]+w.delivered["edge"] != 0 || w.delivered["wanted"] != 1 {
+			t.Errorf("delivered: skipped %d, edge %d, wanted %d", w.delivered["skipped"], w.delivered["edge"], w.delivered["wanted"])
+		}
+		c := w.stored()
+		if len(c.Gaps) != 1 || c.Gaps[0].Cause != audit.CauseSkipped || !c.Gaps[0].From.Equal(mark) || !c.Gaps[0].To.Equal(to) {
+			t.Errorf("gaps %v, want one from %s to %s", c.Gaps, mark, to)
+		}
+	})
+}
+
+func TestResetPublishesAgainOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, now := pausedWorld(t)
+		w.mu.Lock()
+		w.c.Pending = []audit.Pending{{Blob: audit.Blob{ID: "bad", Created: now.Add(-30 * time.Hour)}, Cause: audit.CauseServer}}
+		w.mu.Unlock()
+		w.add("bad", now.Add(-30*time.Hour), "bad")
+		w.askMove(audit.WatermarkWish{Reset: true, To: now.Add(-50 * time.Minute), Command: "c1"})
+		w.runFor(t, time.Minute)
+		w.ask(audit.Running)
+		w.runFor(t, time.Hour)
+		if w.delivered["bad"] != 1 {
+			t.Errorf("the pending blob was delivered %d times", w.delivered["bad"])
+		}
+		twice := 0
+		for i := range 100 {
+			switch n := w.delivered[fmt.Sprint(i)]; n {
+			case 1:
+			case 2:
+				twice++
+			default:
+				t.Errorf("%d was delivered %d times", i, n)
+			}
+		}
+		if twice < 45 || twice > 55 {
+			t.Errorf("%d blobs were published again", twice)
+		}
+		if c := w.stored(); c.Moved != "c1" || len(c.Gaps) != 0 {
+			t.Errorf("stored %+v", c)
+		}
+	})
+}
