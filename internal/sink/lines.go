@@ -15,51 +15,75 @@ import (
 // ErrReaderGone means that nobody reads the standard output any more: the program can only end.
 var ErrReaderGone = errors.New("nobody reads the standard output any more: run the connector again with a reader, or use sink.kind: file")
 
-// chunk is how much is encoded before it is written.
-const chunk = 64 << 10
+// ErrAsideGone means that nobody reads the standard error any more, where dead letters go: the program can only end.
+var ErrAsideGone = errors.New("nobody reads the standard error any more, where dead letters and status messages go: run the connector again with a reader, or use sink.kind: file")
 
-// Lines writes each event as a line of JSON. Dead letters and status messages are lines of their own kind.
+// Lines writes each event's value as a line, and beside it dead letters and status messages, each as a line of JSON.
 type Lines struct {
 	options Options
 
-	mu  sync.Mutex // guards the following
-	out io.Writer
-	cut bool // the last write ended inside of a line
+	mu    sync.Mutex // guards the following
+	out   pipe
+	aside pipe
 }
 
-// NewLines returns a sink that writes to out, one commit after the other.
-func NewLines(out io.Writer, o Options) *Lines { return &Lines{out: out, options: o.withDefaults()} }
+// NewLines returns a sink that writes events to out and all else to aside, one commit after the other. What it writes
+// to aside at once are whole lines, so that others may write lines there too.
+func NewLines(out, aside io.Writer, o Options) *Lines {
+	return &Lines{out: pipe{Writer: out, gone: ErrReaderGone}, aside: pipe{Writer: aside, gone: ErrAsideGone}, options: o.withDefaults()}
+}
 
 // Open returns the publisher of a stream.
 func (l *Lines) Open(_ context.Context, s audit.Stream) (Publisher, error) {
 	return &linePublisher{stream: s, options: l.options, write: l.commit}, nil
 }
 
-// Check finds nothing: an open descriptor is all it takes.
+// Check finds nothing: open descriptors are all it takes.
 func (l *Lines) Check(context.Context) ([]Finding, error) { return nil, nil }
 
-// Close leaves the descriptor open: it is not ours.
+// Close leaves the descriptors open: they are not ours.
 func (l *Lines) Close() error { return nil }
 
+// commit writes the events last: a commit whose dead letters could not be written repeats no event.
 func (l *Lines) commit(c audit.Commit) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.cut {
-		if _, err := l.out.Write([]byte{'\n'}); err != nil {
-			return lineFault(err)
+	err := l.aside.write(func(w io.Writer) error { return writeDeadLetters(w, c, l.options.Version) })
+	if err == nil {
+		err = l.aside.write(func(w io.Writer) error { return writeStatus(w, c, l.options.Instance) })
+	}
+	if err == nil {
+		err = l.out.write(func(w io.Writer) error { return writeEvents(w, c) })
+	}
+	return err
+}
+
+// pipe is a writer whose reader may go away.
+type pipe struct {
+	io.Writer
+
+	gone error // what it means if the reader is gone
+	cut  bool  // the last write ended inside of a line
+}
+
+// write writes lines, after the end of a line that was cut off.
+func (p *pipe) write(lines func(io.Writer) error) error {
+	if p.cut {
+		if _, err := p.Write([]byte{'\n'}); err != nil {
+			return p.explain(err)
 		}
 	}
-	l.cut = true
-	if err := writeCommit(l.out, c, l.options); err != nil {
-		return lineFault(err)
+	p.cut = true
+	if err := lines(p); err != nil {
+		return p.explain(err)
 	}
-	l.cut = false
+	p.cut = false
 	return nil
 }
 
-func lineFault(err error) error {
+func (p *pipe) explain(err error) error {
 	if errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe) {
-		return fmt.Errorf("%w (%w)", ErrReaderGone, err)
+		return fmt.Errorf("%w (%w)", p.gone, err)
 	}
 	return err
 }
@@ -89,7 +113,7 @@ func (p *linePublisher) Publish(ctx context.Context, c audit.Commit) (audit.Rece
 			fault = f
 		}
 		p.options.Trouble(p.stream, fault)
-		if errors.Is(err, ErrReaderGone) {
+		if errors.Is(err, ErrReaderGone) || errors.Is(err, ErrAsideGone) {
 			return none, err
 		}
 		if stop := txn.Wait(ctx, pace.NextBackOff()); stop != nil {
@@ -100,37 +124,3 @@ func (p *linePublisher) Publish(ctx context.Context, c audit.Commit) (audit.Rece
 
 // Close ends the publisher; there is nothing to wait for.
 func (p *linePublisher) Close() error { return nil }
-
-// writeCommit writes the lines of a commit in chunks.
-func writeCommit(out io.Writer, c audit.Commit, o Options) error {
-	buf := make([]byte, 0, 2*chunk)
-	flush := func(least int) error {
-		if len(buf) < least || len(buf) == 0 {
-			return nil
-		}
-		_, err := out.Write(buf)
-		buf = buf[:0]
-		return err
-	}
-	for _, b := range c.Batches {
-		for e, err := range b.Events() {
-			if err != nil {
-				return &audit.Fault{Cause: audit.CauseSpool, Scope: audit.OfStream, Err: err, Hint: "check the directory that source.spool names"}
-			}
-			buf = appendEvent(buf, e, b.Headers)
-			if err := flush(chunk); err != nil {
-				return err
-			}
-		}
-	}
-	for _, d := range c.DeadLetters {
-		buf = appendDeadLetter(buf, d, o.Version)
-		if err := flush(chunk); err != nil {
-			return err
-		}
-	}
-	for _, m := range c.Status {
-		buf = appendStatus(buf, m, o.Instance)
-	}
-	return flush(0)
-}

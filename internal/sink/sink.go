@@ -90,7 +90,7 @@ func Open(s Settings, o Options) (Sink, error) {
 	case KindStdout:
 		// A reader that goes away should be an error of ours, not our silent end.
 		signal.Ignore(syscall.SIGPIPE)
-		return NewLines(os.Stdout, o), nil
+		return NewLines(os.Stdout, os.Stderr, o), nil
 	case KindFile:
 		return NewFile(s.Sink.Path, o)
 	case KindKafka:
