@@ -16,20 +16,28 @@ import (
 	"time"
 
 	"o365-kafka-connector/internal/emulator"
+	"o365-kafka-connector/internal/sink"
 )
 
-// deliveries reads what the daemon writes to its file.
+// deliveries reads what the daemon writes to its files.
 type deliveries struct {
-	path   string
-	offset int64
-	rest   []byte // of a line that is not complete yet
-	tally  *emulator.Tally
-	counts map[[2]string]int
+	events, deadLetters, status tail
 
-	lines     int
-	malformed []map[string]string // headers of events that say so
-	letters   []map[string]string // headers of dead letters
-	statuses  []statusMessage
+	tally    *emulator.Tally
+	counts   map[[2]string]int
+	bare     []string            // records that are no incidents
+	nameless []incident          // those without an id
+	letters  []map[string]string // headers of dead letters
+	statuses []statusMessage
+}
+
+type incident struct {
+	RawJSON string `json:"rawJSON"`
+
+	MicrosoftManagement *struct {
+		ContentRecord struct{ ID string }
+		Source        struct{ TenantID, ContentType, ContentID string }
+	}
 }
 
 type statusMessage struct {
@@ -40,12 +48,60 @@ type statusMessage struct {
 }
 
 func newDeliveries(path string) *deliveries {
-	return &deliveries{path: path, tally: emulator.NewTally(), counts: map[[2]string]int{}}
+	return &deliveries{
+		events: tail{path: path}, deadLetters: tail{path: path + sink.DeadLetterSuffix}, status: tail{path: path + sink.StatusSuffix},
+		tally: emulator.NewTally(), counts: map[[2]string]int{},
+	}
 }
 
 // read takes in what was written since the last call.
 func (d *deliveries) read() error {
-	file, err := os.Open(d.path)
+	return errors.Join(d.events.read(d.addEvent), d.deadLetters.read(d.addDeadLetter), d.status.read(d.addStatus))
+}
+
+func (d *deliveries) addEvent(line []byte) error {
+	var i incident
+	err := json.Unmarshal(line, &i)
+	if _, other := errors.AsType[*json.UnmarshalTypeError](err); err != nil && !other { // a raw record may be anything
+		return err
+	}
+	if i.MicrosoftManagement == nil {
+		d.bare = append(d.bare, string(line))
+		return nil
+	}
+	from, id := i.MicrosoftManagement.Source, i.MicrosoftManagement.ContentRecord.ID
+	d.tally.Add(from.ContentID, id)
+	d.counts[[2]string{from.TenantID, from.ContentType}]++
+	if id == "" {
+		d.nameless = append(d.nameless, i)
+	}
+	return nil
+}
+
+func (d *deliveries) addDeadLetter(line []byte) error {
+	var m struct{ Headers map[string]string }
+	err := json.Unmarshal(line, &m)
+	d.letters = append(d.letters, m.Headers)
+	return err
+}
+
+func (d *deliveries) addStatus(line []byte) error {
+	var m struct{ Value statusMessage }
+	err := json.Unmarshal(line, &m)
+	d.statuses = append(d.statuses, m.Value)
+	return err
+}
+
+// tail reads a file of lines while it grows.
+type tail struct {
+	path   string
+	offset int64
+	rest   []byte // of a line that is not complete yet
+}
+
+// read passes on the lines that were completed since the last call. A file that is not there has none.
+func (t *tail) read(add func(line []byte) error) error {
+	file, err := os.Open(t.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -55,10 +111,10 @@ func (d *deliveries) read() error {
 	defer file.Close()
 	buf := make([]byte, 256<<10)
 	for {
-		n, err := file.ReadAt(buf, d.offset)
-		d.offset += int64(n)
-		d.rest = append(d.rest, buf[:n]...)
-		if lerr := d.split(); lerr != nil {
+		n, err := file.ReadAt(buf, t.offset)
+		t.offset += int64(n)
+		t.rest = append(t.rest, buf[:n]...)
+		if lerr := t.split(add); lerr != nil {
 			return lerr
 		}
 		if errors.Is(err, io.EOF) {
@@ -70,47 +126,18 @@ func (d *deliveries) read() error {
 	}
 }
 
-func (d *deliveries) split() error {
+func (t *tail) split(add func(line []byte) error) error {
 	for {
-		line, rest, found := bytes.Cut(d.rest, []byte{'\n'})
+		line, rest, found := bytes.Cut(t.rest, []byte{'\n'})
 		if !found {
-			d.rest = append([]byte(nil), d.rest...)
+			t.rest = append([]byte(nil), t.rest...)
 			return nil
 		}
-		d.rest = rest
-		if err := d.add(line); err != nil {
+		t.rest = rest
+		if err := add(line); err != nil {
 			return err
 		}
 	}
-}
-
-func (d *deliveries) add(line []byte) error {
-	var m struct {
-		Kind    string            `json:"kind"`
-		Headers map[string]string `json:"headers"`
-		Value   json.RawMessage   `json:"value"`
-	}
-	if err := json.Unmarshal(line, &m); err != nil {
-		return err
-	}
-	d.lines++
-	switch m.Kind {
-	case "dead_letter":
-		d.letters = append(d.letters, m.Headers)
-	case "status":
-		var s statusMessage
-		if err := json.Unmarshal(m.Value, &s); err != nil {
-			return err
-		}
-		d.statuses = append(d.statuses, s)
-	default:
-		d.tally.Add(m.Headers["content_id"], m.Headers["record_id"])
-		d.counts[[2]string{m.Headers["tenant"], m.Headers["content_type"]}]++
-		if m.Headers["malformed"] != "" {
-			d.malformed = append(d.malformed, m.Headers)
-		}
-	}
-	return nil
 }
 
 func (d *deliveries) count(tenant, contentType string) int {

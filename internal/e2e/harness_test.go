@@ -129,8 +129,8 @@ func (c *scene) compose(s setup) []byte {
 	root := map[string]any{}
 	for _, settings := range []map[string]any{{
 		"source.poll_interval": "200ms", "source.sweep.interval": "500ms", "source.timeout": "5s",
-		"source.requests_per_minute": 60_000, "source.proxy": false, "output.format": "raw",
-		"sink.kind": "file", "sink.path": c.out.path,
+		"source.requests_per_minute": 60_000, "source.proxy": false,
+		"sink.kind": "file", "sink.path": c.out.events.path,
 		"checkpoint.kind": "file", "checkpoint.path": c.t.TempDir(),
 		"http.listen": "", "shutdown.grace": "1s",
 	}, s.settings} {

@@ -1,8 +1,11 @@
 package e2e
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"o365-kafka-connector/internal/audit"
 	"o365-kafka-connector/internal/emulator"
@@ -202,28 +205,55 @@ func TestWrongTenantInURIIsRebuilt(t *testing.T) {
 	}
 }
 
-// Elements that are no records are passed on with the reason.
+// Elements that are no records are passed on. By the incident alone they are told by the id that they lack.
 func TestBadRecordIsPassedOn(t *testing.T) {
 	t.Parallel()
-	for _, format := range []string{"raw", "incident"} {
-		t.Run(format, func(t *testing.T) {
-			t.Parallel()
-			c := play(t, setup{
-				faults:   []emulator.Fault{{Kind: emulator.BadRecord, First: 2}},
-				settings: map[string]any{"output.format": format},
-			})
-			c.delivers(10 * time.Second)
-			if got := len(c.out.malformed); got != 8 { // two elements in two blobs of two streams
-				t.Errorf("%d events say malformed, want 8", got)
-			}
-			for _, h := range c.out.malformed {
-				if h["content_id"] == "" || h["record_id"] != "" {
-					t.Errorf("headers of a malformed record: %v", h)
-				}
-			}
-			if len(c.out.letters) != 0 {
-				t.Errorf("dead letters: %v, want none", c.out.letters)
-			}
-		})
+	c := play(t, setup{faults: []emulator.Fault{{Kind: emulator.BadRecord, First: 2}}})
+	c.delivers(10 * time.Second)
+	if got := len(c.out.nameless); got != 8 { // two elements in two blobs of two streams
+		t.Errorf("%d incidents without an id, want 8", got)
+	}
+	for _, i := range c.out.nameless {
+		if i.MicrosoftManagement.Source.ContentID == "" || i.RawJSON == "" {
+			t.Errorf("incident of an element that is no record: %+v", i)
+		}
+	}
+	if len(c.out.letters) != 0 {
+		t.Errorf("dead letters: %v, want none", c.out.letters)
+	}
+}
+
+// A raw record is a line of its own as it came, a bad one too.
+func TestRawRecordsAreLines(t *testing.T) {
+	t.Parallel()
+	c := play(t, setup{
+		faults:   []emulator.Fault{{Kind: emulator.BadRecord, First: 2}},
+		settings: map[string]any{"output.format": "raw"},
+	})
+	lines := func() []string {
+		if err := c.out.read(); err != nil {
+			t.Fatal(err)
+		}
+		return c.out.bare
+	}
+	c.await("all records are lines", 10*time.Second, func() bool { return len(lines()) >= c.offered("", "") })
+	time.Sleep(1200 * time.Millisecond) // some more polls and sweeps
+	want := map[string]int{}
+	for b := range c.api.Truth("", "") {
+		for _, id := range b.Records {
+			want[id]++
+		}
+		want[""] += b.Bad
+	}
+	got := map[string]int{}
+	for _, line := range lines() {
+		var record struct {
+			ID string `json:"Id"`
+		}
+		_ = json.Unmarshal([]byte(line), &record) // it may be anything
+		got[record.ID]++
+	}
+	if d := cmp.Diff(want, got); d != "" || got[""] != 8 {
+		t.Errorf("%d lines without an id, want 8; records: %s", got[""], d)
 	}
 }
