@@ -199,6 +199,9 @@ func TestFilesSurviveRotationAndCrash(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := os.WriteFile(path+sink.StatusSuffix, nil, 0o600); err != nil { // a rotation that leaves an empty file
+		t.Fatal(err)
+	}
 	publish(t, p, commitOf(t))
 	publish(t, p, commitOf(t))
 	if err := s.Close(); err != nil {
