@@ -94,7 +94,9 @@ func TestEmptiedStoreIsBoundAgain(t *testing.T) {
 	r := newRig(t, emulator.Config{})
 	d := r.daemon("", "")
 	r.start(d)
-	r.await(d, func(streams []audit.StreamStatus) bool { return streams[0].Owner != "" && !streams[0].Watermark.IsZero() })
+	r.await(d, func(streams []audit.StreamStatus) bool {
+		return streams[0].Owner != "" && !streams[0].Watermark.IsZero()
+	})
 	r.redis.FlushAll()
 	r.await(d, func([]audit.StreamStatus) bool { return r.redis.Exists("o365:deployment") })
 }
