@@ -83,3 +83,46 @@ func TestWishesAreObeyed(t *testing.T) {
 		t.Errorf("subscribed after the start: %t, %v", on, err)
 	}
 }
+
+// TestBackfillRunsBesideTheStream asks a running daemon to publish one workload of the past again, elsewhere.
+func TestBackfillRunsBesideTheStream(t *testing.T) {
+	r := newRig(t, emulator.Config{
+		BacklogRecords: 1000, Backlog: 50 * time.Minute, RecordsPerBlob: 10, ContentTypes: []string{emulator.Exchange},
+	})
+	d := r.daemon(", content_types: [Audit.Exchange]", "")
+	store := r.operators(d)
+	r.start(d)
+	r.await(d, func(streams []audit.StreamStatus) bool { return records(streams) == 1000 })
+	s := audit.Stream{Tenant: d.tenants[0].config.Audit(), ContentType: audit.Exchange}
+	now := time.Now()
+	err := store.ChangeWish(t.Context(), s, func(w *audit.Wish) {
+		w.Backfills = append(w.Backfills,
+			audit.Backfill{
+				ID: "b1", From: now.Add(-time.Hour), To: now, Mode: audit.BackfillRepublish, Topic: "again",
+				Filters: audit.BackfillFilters{Workloads: []string{"Exchange"}}, Asked: now,
+			},
+			audit.Backfill{ID: "b2", From: now.Add(-time.Hour), To: now, Mode: audit.BackfillMissing, Asked: now},
+			audit.Backfill{
+				ID: "b3", From: now.Add(-time.Hour), To: now, Mode: audit.BackfillRepublish,
+				Filters: audit.BackfillFilters{RecordTypes: []string{"NoSuchType"}}, Asked: now,
+			})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c audit.Checkpoint
+	r.await(d, func([]audit.StreamStatus) bool {
+		w, err := store.Wish(t.Context(), s)
+		c, _, _ = store.Peek(t.Context(), s)
+		return err == nil && len(w.Backfills) == 0 && len(c.Backfills) == 3
+	})
+	want := map[string]audit.BackfillState{"b1": audit.BackfillDone, "b2": audit.BackfillDone, "b3": audit.BackfillFailed}
+	for _, p := range c.Backfills {
+		if p.State != want[p.ID] {
+			t.Errorf("progress %+v", p)
+		}
+		if p.ID == "b1" && (p.Records < 900 || p.Records > 1000) || p.ID == "b2" && p.Records != 0 {
+			t.Errorf("progress %+v", p)
+		}
+	}
+}

@@ -164,7 +164,14 @@ func TestBackfillIsCancelledAndSurvivesRestarts(t *testing.T) {
 		}
 		w.mu.Unlock()
 		w.mu.Lock()
-		w.wish.Backfills[0].Cancelled, w.wish.Backfills[1].Cancelled = true, true
+		w.wish.Backfills[1].Cancelled = true // while it waits for its turn
+		w.mu.Unlock()
+		time.Sleep(80 * time.Second)
+		if p := filled(t, w, "b2"); p.State != audit.BackfillCancelled || filled(t, w, "b1").State != audit.BackfillRunning {
+			t.Errorf("progress %+v", p)
+		}
+		w.mu.Lock()
+		w.wish.Backfills[0].Cancelled = true
 		w.mu.Unlock()
 		time.Sleep(20 * time.Second)
 		before := w.deliveries(0, 660)
@@ -180,6 +187,29 @@ func TestBackfillIsCancelledAndSurvivesRestarts(t *testing.T) {
 		}
 		if r := w.repeated(); len(r) != 0 {
 			t.Errorf("repeated: %v", r)
+		}
+	})
+}
+
+func TestRepublishedBlobIsPublishedOnceAlthoughListedTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, now := readWorld(t)
+		broken := map[time.Time]bool{}
+		w.onListed = func(win audit.Window) error {
+			w.mu.Lock()
+			again := broken[win.Start]
+			broken[win.Start] = true
+			w.mu.Unlock()
+			if again || win.Duration() != fillStep+edge {
+				return nil
+			}
+			time.Sleep(time.Minute)
+			return fault(audit.CausePage, audit.OfStream)
+		}
+		w.askFill(audit.Backfill{ID: "b1", From: now.Add(-5 * time.Hour), To: now.Add(-2 * time.Hour), Mode: audit.BackfillRepublish})
+		w.runFor(t, time.Hour)
+		if n, p := w.deliveries(361, 539), filled(t, w, "b1"); n != 178 || p.Requests < 178+6 {
+			t.Errorf("%d deliveries of 178 blobs, progress %+v", n, p)
 		}
 	})
 }

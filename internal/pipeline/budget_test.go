@@ -123,8 +123,12 @@ func TestSpoolIsBoundedAndLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = g.Write(make([]byte, 60))
-	if fault, ok := errors.AsType[*audit.Fault](err); !ok || fault.Cause != audit.CauseSpool {
-		t.Errorf("a file above the bound: %v", err)
+	if fault, ok := errors.AsType[*audit.Fault](err); !ok || fault.Cause != audit.CauseSpool || fault.Scope != audit.OfStream {
+		t.Errorf("two files above the bound: %v", err)
+	}
+	_, err = f.Write(make([]byte, 60)) // no waiting would make room for it
+	if fault, ok := errors.AsType[*audit.Fault](err); !ok || fault.Cause != audit.CauseSpool || fault.Scope != audit.OfBlob {
+		t.Errorf("one file above the bound: %v", err)
 	}
 	if err := f.Close(); err != nil {
 		t.Fatal(err)

@@ -35,13 +35,15 @@ func TestWatermarkIsSetBack(t *testing.T) {
 		w.add("overlooked", now.Add(-5*time.Hour), "overlooked")
 		to := now.Add(-6 * time.Hour)
 		w.askMove(audit.WatermarkWish{To: to, Command: "c1"})
-		w.runFor(t, time.Minute)
+		_, end := w.begin(t)
+		time.Sleep(time.Minute)
 		c := w.stored()
 		if !c.Progress.Watermark.Equal(to) || c.Moved != "c1" || !c.FirstStart.Equal(to) {
 			t.Errorf("stored %+v", c)
 		}
 		w.ask(audit.Running)
-		w.runFor(t, time.Hour)
+		time.Sleep(time.Hour)
+		end()
 		w.check(t)
 		w.ask(audit.Paused)
 		mark := w.stored().Progress.Watermark

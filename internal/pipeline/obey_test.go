@@ -138,7 +138,7 @@ func TestStopLosesNothing(t *testing.T) {
 		for i := range 500 {
 			w.add(fmt.Sprint(i), began.Add(-50*time.Hour+time.Duration(i)*6*time.Minute), fmt.Sprint(i))
 		}
-		w.add("late", began.Add(-10*time.Minute), "late").visible = began.Add(15 * time.Second)
+		w.add("late", began.Add(-20*time.Hour), "late").visible = began.Add(100 * time.Second) // for the sweep of the stop
 		w.onFetch = func(b audit.Blob) error {
 			time.Sleep(time.Second)
 			switch {
@@ -316,6 +316,11 @@ func TestStopOfWhatIsOffIsRemembered(t *testing.T) {
 			t.Errorf("obeyed %+v, pending %v, letters %v, started %v", c.Desired, c.Pending, w.letters, w.starts)
 		}
 		checkOpenGap(t, c, mark)
+		w.ask(audit.Running) // an operator starts it, although nobody else may
+		w.runFor(t, time.Hour, func(s *Settings) { s.AutoSubscribe = false })
+		if c := w.stored(); len(w.starts) != 1 || c.Desired.State != audit.Running {
+			t.Errorf("started %v, obeyed %+v", w.starts, c.Desired)
+		}
 	})
 }
 
@@ -366,7 +371,7 @@ func TestStatusLineAndMessages(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		end()
 		if w.lines != nil {
-			t.Errorf("the line is still there: %+v", w.lines)
+			t.Errorf("%d lines are still there", len(w.lines))
 		}
 		want := []string{"owned", "subscription_disabled", "started", "owned", "checkpoint_rebuilt", "released"}
 		if got := w.told(); !slices.Equal(got, want) {

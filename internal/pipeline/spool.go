@@ -45,6 +45,13 @@ type spoolFile struct {
 
 func (f *spoolFile) Write(p []byte) (int, error) {
 	n := int64(len(p))
+	if f.size+n > f.spool.max {
+		return 0, &audit.Fault{
+			Cause: audit.CauseSpool, Scope: audit.OfBlob,
+			Err:  fmt.Errorf("the blob alone exceeds source.spool_max (%d bytes)", f.spool.max),
+			Hint: "raise source.spool_max above the size of the largest blob's events",
+		}
+	}
 	if f.spool.used.Add(n) > f.spool.max {
 		f.spool.used.Add(-n)
 		return 0, spoolFault(fmt.Errorf("temporary files exceed source.spool_max (%d bytes)", f.spool.max))
