@@ -181,6 +181,9 @@ func TestStopLosesNothing(t *testing.T) {
 		time.Sleep(time.Hour)
 		end()
 		checkClosedGap(t, w.stored(), stopped, asked)
+		if shown, stored := r.Board.Snapshot()[0].Gaps, w.stored().Gaps; len(shown) != len(stored) {
+			t.Errorf("gaps %v are shown, %v stored", shown, stored)
+		}
 		if w.delivered["after"] != 1 || len(w.starts) != 1 {
 			t.Errorf("delivered %d, started %v", w.delivered["after"], w.starts)
 		}
