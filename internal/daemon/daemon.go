@@ -132,15 +132,22 @@ func (d *Daemon) work(ctx context.Context, s services) error {
 	if err != nil {
 		return err
 	}
-	d.runStreams(ctx, d.runner(s, deployment))
-	return nil
+	running, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	r := d.runner(s, deployment)
+	r.Sink = sinkSeam{s.sink, end}
+	d.runStreams(running, r)
+	if ctx.Err() != nil {
+		return nil
+	}
+	return context.Cause(running)
 }
 
 // runner is what all runs share.
 func (d *Daemon) runner(s services, deployment checkpoint.Deployment) *pipeline.Runner {
 	tx := d.config.Kafka.Transaction
 	return &pipeline.Runner{
-		Sink: sinkSeam{s.sink}, Checkpoints: storeSeam{s.store, deployment}, Operator: s.store, Meter: d.metrics, Board: d.board,
+		Checkpoints: storeSeam{s.store, deployment}, Operator: s.store, Meter: d.metrics, Board: d.board,
 		Budget: pipeline.NewBudget(int64(d.config.Source.Buffer)),
 		Spool:  pipeline.NewSpool(d.config.Source.Spool, int64(d.config.Source.SpoolMax)),
 		Group:  pipeline.Group{Blobs: tx.Blobs, Records: tx.Records, Linger: tx.Linger.D()},

@@ -33,11 +33,35 @@ func (s sourceSeam) Unsubscribe(ctx context.Context, stream audit.Stream) error 
 	return err
 }
 
-type sinkSeam struct{ sink.Sink }
+// sinkSeam tells, besides, when nobody is left to publish to.
+type sinkSeam struct {
+	sink.Sink
+
+	gone func(error)
+}
 
 // Open returns the publisher of a stream.
 func (s sinkSeam) Open(ctx context.Context, stream audit.Stream) (pipeline.Publisher, error) {
-	return s.Sink.Open(ctx, stream)
+	p, err := s.Sink.Open(ctx, stream)
+	if err != nil {
+		return nil, err
+	}
+	return publisherSeam{p, s.gone}, nil
+}
+
+type publisherSeam struct {
+	sink.Publisher
+
+	gone func(error)
+}
+
+// Publish publishes a commit.
+func (p publisherSeam) Publish(ctx context.Context, c audit.Commit) (audit.Receipt, error) {
+	receipt, err := p.Publisher.Publish(ctx, c)
+	if errors.Is(err, sink.ErrReaderGone) || errors.Is(err, sink.ErrAsideGone) {
+		p.gone(err)
+	}
+	return receipt, err
 }
 
 // storeSeam ties the store to its deployment anew with each take: a store that was emptied has forgotten that, too.
