@@ -41,13 +41,6 @@ func (d *desk) read() (audit.Wish, <-chan struct{}) {
 	return d.wish, d.changed
 }
 
-// sure reports whether the wish was ever read.
-func (d *desk) sure() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.known
-}
-
 // put takes over a wish that was read.
 func (d *desk) put(wish audit.Wish) {
 	d.mu.Lock()

@@ -149,7 +149,7 @@ func TestStopLosesNothing(t *testing.T) {
 			}
 			return nil
 		}
-		r, end := w.begin(t, func(s *Settings) { s.FirstFetch = 60 * time.Hour })
+		_, end := w.begin(t, func(s *Settings) { s.FirstFetch = 60 * time.Hour })
 		time.Sleep(10 * time.Second)
 		w.ask(audit.Stopped)
 		for w.stored().Desired.State != audit.Stopped {
@@ -170,7 +170,7 @@ func TestStopLosesNothing(t *testing.T) {
 		before := w.asked()
 		time.Sleep(26 * time.Hour)
 		end()
-		r, end = w.begin(t)
+		r, end := w.begin(t)
 		time.Sleep(time.Hour)
 		if n := w.asked(); n != before || stateOf(r) != audit.StateStopped || len(w.starts) != 0 {
 			t.Errorf("%d requests while stopped, state %s, started %v", n-before, stateOf(r), w.starts)
