@@ -44,7 +44,7 @@ func (w *run) inPhase(ctx, phase context.Context, s step) error {
 	off := s.from == audit.Stopped
 	switch {
 	case off && s.to != audit.Running:
-		return w.idle(phase, ctx)
+		return w.idle(ctx, phase)
 	case off:
 		w.report.rest("")
 		w.reopening = true
@@ -66,7 +66,7 @@ func (w *run) inPhase(ctx, phase context.Context, s step) error {
 }
 
 // idle keeps a stopped stream as it is.
-func (w *run) idle(phase, ctx context.Context) error {
+func (w *run) idle(ctx, phase context.Context) error {
 	w.report.rest(audit.Stopped)
 	<-phase.Done()
 	return ctx.Err()

@@ -1,0 +1,120 @@
+package pipeline
+
+import (
+	"context"
+	"slices"
+
+	"o365-kafka-connector/internal/audit"
+)
+
+// The checkpoint.
+
+type fakeStore struct{ *world }
+
+type fakeHandle struct {
+	*world
+	epoch int64
+}
+
+func (s fakeStore) Acquire(context.Context, audit.Stream) (Handle, error) {
+	if err := call(s.world, s.onStore, "acquire"); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.world.epoch++
+	return &fakeHandle{s.world, s.world.epoch}, nil
+}
+
+func (h *fakeHandle) guard(name string, n int64, checkN bool) error {
+	if err := call(h.world, h.onStore, name); err != nil {
+		return err
+	}
+	switch {
+	case !h.exists || checkN && h.c.N != n:
+		return audit.ErrLost
+	case h.world.epoch != h.epoch:
+		return audit.ErrFenced
+	}
+	return nil
+}
+
+func (h *fakeHandle) Load(context.Context) (audit.Checkpoint, bool, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c := h.c
+	c.Epoch = h.epoch
+	c.Pending, c.Gaps, c.Backfills = slices.Clone(c.Pending), slices.Clone(c.Gaps), slices.Clone(c.Backfills)
+	return c, h.exists, nil
+}
+
+func (h *fakeHandle) Reset(_ context.Context, c audit.Checkpoint) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.c, h.exists, h.world.ledger = c, true, map[audit.Hash]bool{}
+	return nil
+}
+
+func (h *fakeHandle) Unseen(_ context.Context, n int64, hashes []audit.Hash) ([]audit.Hash, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := h.guard("unseen", n, true); err != nil {
+		return nil, err
+	}
+	var out []audit.Hash
+	for _, x := range hashes {
+		if !h.ledger[x] {
+			out = append(out, x)
+		}
+	}
+	return out, nil
+}
+
+func (h *fakeHandle) Apply(_ context.Context, e audit.Entry, _ int64) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := h.guard("apply", e.N-1, h.c.N != e.N); err != nil {
+		return err
+	}
+	h.c.N = e.N
+	gone := map[audit.Hash]bool{}
+	for _, x := range e.Done {
+		h.ledger[x], gone[x] = true, true
+	}
+	for _, p := range e.Pending {
+		gone[p.Blob.Hash()] = true
+	}
+	h.c.Pending = slices.DeleteFunc(h.c.Pending, func(p audit.Pending) bool { return gone[p.Blob.Hash()] })
+	h.c.Pending = append(h.c.Pending, e.Pending...)
+	for _, g := range e.Gaps {
+		h.c.Gaps = slices.DeleteFunc(h.c.Gaps, func(o audit.Gap) bool {
+			return o.To.IsZero() && o.Cause == g.Cause && o.From.Equal(g.From)
+		})
+		h.c.Gaps = append(h.c.Gaps, g)
+	}
+	if e.Desired != nil {
+		h.c.Desired = *e.Desired
+	}
+	if e.Watermark != nil {
+		h.c.Progress.Watermark, h.c.Moved = e.Watermark.To, e.Watermark.Command
+		h.c.FirstStart = earliest(h.c.FirstStart, e.Watermark.To)
+	}
+	for _, p := range e.Backfills {
+		h.c.Backfills = slices.DeleteFunc(h.c.Backfills, func(o audit.BackfillProgress) bool { return o.ID == p.ID })
+		h.c.Backfills = append(h.c.Backfills, p)
+	}
+	return call(h.world, h.onStore, "applied")
+}
+
+func (h *fakeHandle) Advance(_ context.Context, p audit.Progress) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := h.guard("advance", 0, false); err != nil {
+		return err
+	}
+	p.Watermark = latest(p.Watermark, h.c.Progress.Watermark)
+	h.c.Progress = p
+	return call(h.world, h.onStore, "advanced")
+}
+
+func (h *fakeHandle) Release(context.Context) error { return nil }
