@@ -15,7 +15,7 @@ import (
 )
 
 func newHTTPClient(o Options, plain bool) (*http.Client, error) {
-	roots, err := trusted(o.CAFile)
+	roots, err := TrustedRoots(o.CAFile)
 	if err != nil {
 		return nil, err
 	}
@@ -39,8 +39,8 @@ func newHTTPClient(o Options, plain bool) (*http.Client, error) {
 	return client, nil
 }
 
-// trusted returns the system's authorities and those of the file; nil stands for the system's.
-func trusted(file string) (*x509.CertPool, error) {
+// TrustedRoots returns the system's authorities and those of the PEM file (source.ca_file); nil stands for the system's.
+func TrustedRoots(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil
 	}

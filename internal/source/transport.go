@@ -2,12 +2,11 @@ package source
 
 import (
 	"crypto/tls"
-	"crypto/x509"
-	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"time"
+
+	"o365-kafka-connector/internal/auth"
 )
 
 const (
@@ -22,7 +21,7 @@ const (
 )
 
 func newHTTPClient(c Config) (*http.Client, error) {
-	roots, err := trusted(c.CAFile)
+	roots, err := auth.TrustedRoots(c.CAFile)
 	if err != nil {
 		return nil, err
 	}
@@ -55,23 +54,4 @@ func sameHostOnly(next *http.Request, via []*http.Request) error {
 		return http.ErrUseLastResponse
 	}
 	return nil
-}
-
-// trusted returns the system's authorities and those of the file; nil stands for the system's.
-func trusted(file string) (*x509.CertPool, error) {
-	if file == "" {
-		return nil, nil
-	}
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("ca_file: %w", err)
-	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool()
-	}
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("ca_file: %s holds no PEM certificate", file)
-	}
-	return pool, nil
 }
