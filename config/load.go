@@ -79,6 +79,9 @@ func (l *loader) load(data []byte) *Config {
 		l.expand("", tree)
 		l.decodeFile(tree, c)
 	}
+	if _, written := l.lines["control.enabled"]; !written {
+		c.Control.Enabled = c.shareable()
+	}
 	c.normalize()
 	l.validate(c)
 	return c

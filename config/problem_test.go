@@ -118,12 +118,12 @@ tenants:
 		"a tenant's own problem": {minimal + "    output: {format: ecs}\n", []string{
 			`line 5: tenants[0].output.format: "ecs" does not exist in this version: use incident or raw`,
 		}},
-		"the process": {minimal + "http: {listen: 8080}\nlog: {level: loud, format: xml}\nshutdown: {grace: 0s}\nfetch: false\ncontrol: {enabled: true}\n", []string{
+		"the process": {minimal + "http: {listen: 8080}\nlog: {level: loud, format: xml}\nshutdown: {grace: 0s}\nfetch: false\ncontrol: {enabled: false}\n", []string{
 			`line 5: http.listen: "8080" is no address: write :8080 or 127.0.0.1:8080, or nothing to serve no pages`,
 			`line 6: log.level: "loud" is unknown: use one of debug, info, warn, error`,
 			`line 6: log.format: "xml" is unknown: use json or text`,
 			"line 7: shutdown.grace: must be more than 0 and at most 1h, e.g. 20s",
-			"line 9: control.enabled: true does not exist in this version: leave it false",
+			"line 8: fetch: false needs control.enabled: true: there would be nothing to do",
 		}},
 		"aliases that hold themselves": {"a: &a [*a]", []string{"line 1: the anchor a holds itself"}},
 	} {
@@ -139,17 +139,11 @@ tenants:
 func TestValuesOfLaterVersionsAreRefused(t *testing.T) {
 	for key, text := range map[string]string{
 		"kafka.delivery":         "kafka: {delivery: exactly-once}",
-		"control.enabled":        "control: {enabled: true}",
-		"control.hmac_key_file":  "control: {hmac_key_file: /etc/key}",
-		"control.allow":          "control: {allow: [pause]}",
-		"control.topic":          "control: {topic: commands}",
-		"control.max_age":        "control: {max_age: 1h}",
 		"output.format":          "output: {format: ocsf}",
 		"dedupe.records":         "dedupe: {records: drop}",
 		"redact.dlp":             "redact: {dlp: hash}",
 		"redact.fields":          "redact: {fields: [UserId]}",
 		"source.catch_up_after":  "source: {catch_up_after: 1h}",
-		"fetch":                  "fetch: false",
 		"outputs":                "outputs: []",
 		"tenants[0].auth.method": "    auth: {method: certificate}",
 	} {
@@ -166,6 +160,30 @@ func TestValuesOfLaterVersionsAreRefused(t *testing.T) {
 				t.Errorf("%s is not refused by name: %q", text, problems(t, base+text+"\n"))
 			}
 		})
+	}
+}
+
+// The group needs Kafka and Redis: a configuration that has no use for one of them runs alone unless it asks.
+func TestGroupWhereItCanBeShared(t *testing.T) {
+	for text, want := range map[string]bool{
+		"":                                      true,
+		"sink: {kind: stdout}":                  false,
+		"checkpoint: {kind: file, path: state}": false,
+		"sink: {kind: stdout}\ncontrol: {enabled: true}":            true,
+		"control: {enabled: false}":                                 false,
+		"control: {group_id: another}\nsink: {kind: file, path: x}": false,
+	} {
+		c, err := config.Parse([]byte(minimal + text + "\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Control.Enabled != want {
+			t.Errorf("%q: control.enabled is %t", text, c.Control.Enabled)
+		}
+	}
+	got := problems(t, minimal+"checkpoint: {kind: file, path: state}\ncontrol: {enabled: true}\n")
+	if len(got) != 1 || !strings.HasPrefix(got[0], "line 6: control.enabled: true needs checkpoint.kind: redis") {
+		t.Errorf("a group with a directory: %q", got)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"o365-kafka-connector/internal/audit"
 	"o365-kafka-connector/internal/auth"
+	"o365-kafka-connector/internal/checkpoint"
 	"o365-kafka-connector/internal/sink"
 	"o365-kafka-connector/internal/unit"
 )
@@ -64,9 +65,9 @@ func (l *loader) validate(c *Config) {
 		{"http", c.HTTP.Validate},
 		{"log", c.Log.Validate},
 		{"shutdown", c.Shutdown.Validate},
-		{"", c.validateFetch},
+		{"", c.validateControl},
 	}
-	if c.Sink.Kind == sink.KindKafka { // else nothing of it is used
+	if c.Sink.Kind == sink.KindKafka || c.Control.Enabled { // else nothing of it is used
 		sections = append(sections, section{"kafka", c.Kafka.Validate})
 	}
 	general := map[string]bool{}
@@ -168,11 +169,21 @@ func (s Shutdown) Validate() error {
 	return nil
 }
 
-func (c *Config) validateFetch() error {
-	if !c.Fetch && !c.Control.Enabled {
-		return errors.New("fetch: false needs control.enabled, which does not exist in this version: leave it true")
+// shareable reports whether several instances could share the streams: events go to Kafka and progress is in Redis. Else
+// nobody needs a broker, so there is no group unless the file asks for one.
+func (c *Config) shareable() bool {
+	return c.Sink.Kind == sink.KindKafka && c.Checkpoint.Kind == checkpoint.KindRedis
+}
+
+func (c *Config) validateControl() error {
+	var errs []error
+	if c.Control.Enabled && c.Checkpoint.Kind == checkpoint.KindFile {
+		errs = append(errs, errors.New("control.enabled: true needs checkpoint.kind: redis: a directory belongs to one instance, and the group has to share it"))
 	}
-	return nil
+	if !c.Fetch && !c.Control.Enabled {
+		errs = append(errs, errors.New("fetch: false needs control.enabled: true: there would be nothing to do"))
+	}
+	return errors.Join(errs...)
 }
 
 // validate returns what is wrong with the keys that only a tenant has.

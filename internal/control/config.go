@@ -28,7 +28,8 @@ type Config struct {
 // SetDefaults fills in the defaults.
 func (c *Config) SetDefaults() {
 	*c = Config{
-		Topic: "o365.control", Partitions: 12, ReplyTopic: "o365.replies", GroupID: "o365-connector",
+		Enabled: true,
+		Topic:   "o365.control", Partitions: 12, ReplyTopic: "o365.replies", GroupID: "o365-connector",
 		Allow: []string{}, ReplyTopics: []string{}, MaxAge: unit.Duration(24 * time.Hour),
 		SessionTimeout: unit.Duration(10 * time.Second), HeartbeatInterval: unit.Duration(500 * time.Millisecond),
 	}
@@ -37,49 +38,11 @@ func (c *Config) SetDefaults() {
 // Validate returns every problem, each starting with its key.
 func (c Config) Validate() error {
 	var errs []error
-	if c.Enabled {
-		errs = append(errs, errors.New("enabled: true does not exist in this version: leave it false"))
-	}
-	errs = append(errs, c.later()...)
 	if c.GroupID == "" {
-		errs = append(errs, errGroupID)
+		errs = append(errs, errors.New("group_id: must not be empty: it names the deployment, e.g. o365-connector"))
 	}
-	return errors.Join(errs...)
-}
-
-var errGroupID = errors.New("group_id: must not be empty: it names the deployment, e.g. o365-connector")
-
-// later reports the settings that count for nothing as long as nobody can enable control.
-func (c Config) later() []error {
-	var d Config
-	d.SetDefaults()
-	var errs []error
-	for _, k := range []struct {
-		key   string
-		unset bool
-	}{
-		{"topic", c.Topic == d.Topic},
-		{"partitions", c.Partitions == d.Partitions},
-		{"reply_topic", c.ReplyTopic == d.ReplyTopic},
-		{"allow", len(c.Allow) == 0},
-		{"reply_topics", len(c.ReplyTopics) == 0},
-		{"max_age", c.MaxAge == d.MaxAge},
-		{"hmac_key_file", c.HMACKeyFile == ""},
-		{"session_timeout", c.SessionTimeout == d.SessionTimeout},
-		{"heartbeat_interval", c.HeartbeatInterval == d.HeartbeatInterval},
-	} {
-		if !k.unset {
-			errs = append(errs, fmt.Errorf("%s: there are no commands over Kafka in this version: leave the key out", k.key))
-		}
-	}
-	return errs
-}
-
-// usable reports what is wrong with the settings of a group that is to run.
-func (c Config) usable() error {
-	var errs []error
-	if c.GroupID == "" {
-		errs = append(errs, errGroupID)
+	if c.SessionTimeout < unit.Duration(time.Second) {
+		errs = append(errs, errors.New("session_timeout: must be at least 1s, e.g. 10s"))
 	}
 	if c.HeartbeatInterval <= 0 || c.HeartbeatInterval >= c.SessionTimeout/3 {
 		errs = append(errs, errors.New("heartbeat_interval: must be positive and less than a third of session_timeout, e.g. 500ms"))

@@ -13,33 +13,11 @@ func TestValidate(t *testing.T) {
 		change func(*Config)
 		want   string
 	}{
-		"defaults":            {func(*Config) {}, ""},
-		"enabled":             {func(c *Config) { c.Enabled = true }, "enabled: true does not exist in this version"},
-		"no group":            {func(c *Config) { c.GroupID = "" }, "group_id: "},
-		"no partitions":       {func(c *Config) { c.Partitions = 0 }, "partitions: "},
-		"heartbeats too rare": {func(c *Config) { c.HeartbeatInterval = unit.Duration(4 * time.Second) }, "heartbeat_interval: "},
-		"no heartbeats":       {func(c *Config) { c.HeartbeatInterval = 0 }, "heartbeat_interval: "},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var c Config
-			c.SetDefaults()
-			tc.change(&c)
-			err := c.Validate()
-			if (err == nil) != (tc.want == "") || err != nil && !strings.HasPrefix(err.Error(), tc.want) {
-				t.Errorf("Validate = %v, want %q", err, tc.want)
-			}
-		})
-	}
-}
-
-func TestSettingsOfAGroupThatIsToRun(t *testing.T) {
-	for name, tc := range map[string]struct {
-		change func(*Config)
-		want   string
-	}{
 		"defaults":              {func(*Config) {}, ""},
 		"no group":              {func(c *Config) { c.GroupID = "" }, "group_id: must not be empty"},
 		"no partitions":         {func(c *Config) { c.Partitions = 0 }, "partitions: must be at least 1"},
+		"no heartbeats":         {func(c *Config) { c.HeartbeatInterval = 0 }, "heartbeat_interval: must be positive"},
+		"no session":            {func(c *Config) { c.SessionTimeout = 0 }, "session_timeout: must be at least 1s"},
 		"heartbeats too rare":   {func(c *Config) { c.HeartbeatInterval = unit.Duration(4 * time.Second) }, "heartbeat_interval: must be positive and less than a third"},
 		"commands never live":   {func(c *Config) { c.MaxAge = 0 }, "max_age: must be positive"},
 		"a topic with a space":  {func(c *Config) { c.Topic = "a b" }, `topic: "a b" is no name of a topic`},
@@ -53,9 +31,9 @@ func TestSettingsOfAGroupThatIsToRun(t *testing.T) {
 			var c Config
 			c.SetDefaults()
 			tc.change(&c)
-			err := c.usable()
+			err := c.Validate()
 			if (err == nil) != (tc.want == "") || err != nil && !strings.HasPrefix(err.Error(), tc.want) {
-				t.Errorf("usable = %v, want %q", err, tc.want)
+				t.Errorf("Validate = %v, want %q", err, tc.want)
 			}
 		})
 	}

@@ -80,7 +80,7 @@ var errNotJoined = errors.New("the group has not been joined yet")
 
 // NewGroup checks the configuration and reads the key for signatures; it sends nothing.
 func NewGroup(c Config, o Options) (*Group, error) {
-	if err := c.usable(); err != nil {
+	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("check section control: %w", err)
 	}
 	signer, err := NewSigner(c.HMACKeyFile)
