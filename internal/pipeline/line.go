@@ -32,7 +32,7 @@ func (w *run) wipeLine(ctx context.Context) {
 	if w.Operator == nil || w.report.has(PartCheckpoint) || w.report.has(PartWish) {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lineLimit)
+	ctx, cancel := context.WithTimeout(ctx, lineLimit)
 	defer cancel()
 	_ = w.Operator.PutStatus(ctx, w.Stream, audit.StreamStatus{}, 0) // it ends by itself
 }
@@ -42,7 +42,7 @@ func (w *run) tell(ctx context.Context, kind, text string) {
 	if w.report.has(PartPublish) {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lineLimit)
+	ctx, cancel := context.WithTimeout(ctx, lineLimit)
 	defer cancel()
 	if err := w.commit(ctx, []outcome{{status: w.message(kind, text)}}); err != nil {
 		w.report.log.Debug("status message was not sent", "kind", kind, "error", err)

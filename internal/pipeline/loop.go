@@ -8,18 +8,15 @@ import (
 )
 
 // loop runs planners, workers and the publisher until the phase ends or all planners have done their work. When the
-// phase ends, planners stop at once and the blobs in hand are finished; when ctx ends they have the drain time for it.
+// phase ends, planners stop at once and the blobs in hand are finished; when ctx ends there is most of the
+// drain time for it.
 // When one of them fails, everything ends at once. An end of the phase alone is no error.
 func (w *run) loop(ctx, phase context.Context, planners ...func(context.Context) error) error {
 	w.work, w.ready = make(chan job), make(chan outcome, w.Group.Blobs)
-	hard, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	grace, end := outlast(ctx, w.inHand())
+	defer end()
+	hard, cancel := context.WithCancelCause(grace)
 	defer cancel(nil)
-	stop := context.AfterFunc(ctx, func() {
-		if pause(hard, w.Drain) == nil {
-			cancel(nil)
-		}
-	})
-	defer stop()
 	soft, halt := context.WithCancel(phase)
 	defer halt()
 

@@ -45,7 +45,7 @@ type Runner struct {
 	Budget      *Budget
 	Spool       *Spool
 	Group       Group
-	Drain       time.Duration // how long a run that has to end may finish what it has in hand
+	Drain       time.Duration // from the end of a stream's context to the return of Supervise, at most
 	Log         *slog.Logger
 }
 
@@ -119,13 +119,16 @@ type job struct {
 func (r *Runner) Run(ctx context.Context, s Settings, known audit.Checkpoint) (audit.Checkpoint, error) {
 	report := r.Board.Report(s.Stream)
 	r.Budget.Join(s.Stream)
+	last, end := outlast(ctx, r.Drain)
+	defer end()
 	t, err := r.take(ctx, s, known)
 	if err != nil {
-		return known, ended(ctx, err)
+		return known, ended(ctx, errors.Join(err, giveUp(last, t.handle, err)))
 	}
 	publisher, err := r.Sink.Open(ctx, s.Stream)
 	if err != nil {
-		return known, ended(ctx, fmt.Errorf("open publisher: %w", err))
+		err = fmt.Errorf("open publisher: %w", err)
+		return known, ended(ctx, errors.Join(err, giveUp(last, t.handle, err)))
 	}
 	c := t.checkpoint
 	w := &run{
@@ -141,12 +144,14 @@ func (r *Runner) Run(ctx context.Context, s Settings, known audit.Checkpoint) (a
 	if cerr := publisher.Close(); cerr != nil {
 		err = errors.Join(err, fmt.Errorf("close publisher: %w", cerr))
 	}
-	err = errors.Join(err, w.giveUp(ctx, t.handle, err))
+	err = errors.Join(err, giveUp(last, t.handle, err))
 	return w.knows(), ended(ctx, err)
 }
 
 // own works on the stream, and has a line on it kept up to date.
 func (w *run) own(ctx context.Context, t taken) error {
+	polite, end := outlast(ctx, w.farewell())
+	defer end()
 	if err := w.listen(ctx); err != nil {
 		return err
 	}
@@ -158,9 +163,9 @@ func (w *run) own(ctx context.Context, t taken) error {
 		beside.Go(func() { w.watchWish(bctx) })
 		beside.Go(func() { w.writeLine(bctx) })
 	}
-	w.tell(ctx, "owned", "this instance works on the stream")
+	w.tell(polite, "owned", "this instance works on the stream")
 	if t.rebuilt {
-		w.tell(ctx, "checkpoint_rebuilt", "the checkpoint was lost; records may be published again")
+		w.tell(polite, "checkpoint_rebuilt", "the checkpoint was lost; records may be published again")
 	}
 	err := w.obey(ctx)
 	if isFinal(err) {
@@ -168,8 +173,9 @@ func (w *run) own(ctx context.Context, t taken) error {
 	}
 	stop()
 	beside.Wait()
-	w.wipeLine(ctx)
-	w.tell(ctx, "released", "this instance gave the stream up")
+	beside.Go(func() { w.wipeLine(polite) }) // neither waits for the other's service
+	w.tell(polite, "released", "this instance gave the stream up")
+	beside.Wait()
 	return err
 }
 
@@ -190,14 +196,17 @@ func ended(ctx context.Context, err error) error {
 	return err
 }
 
+// releasing is how long the release of a stream may take whose run has failed.
+const releasing = 2 * time.Second
+
 // giveUp releases the handle, unless somebody else has the stream already.
-func (w *run) giveUp(ctx context.Context, h Handle, err error) error {
-	if isFinal(err) {
+func giveUp(ctx context.Context, h Handle, err error) error {
+	if h == nil || isFinal(err) {
 		return nil
 	}
-	rctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, releasing)
 	defer cancel()
-	if err := h.Release(rctx); err != nil {
+	if err := h.Release(ctx); err != nil {
 		return fmt.Errorf("release stream: %w", err)
 	}
 	return nil

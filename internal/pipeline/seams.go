@@ -70,6 +70,7 @@ type Publisher interface {
 	// context ends; after an error nobody knows what was written, and the same commit may be published again.
 	// A message that the sink refuses for good becomes a dead letter, told in the receipt.
 	Publish(ctx context.Context, c audit.Commit) (audit.Receipt, error)
+	// Close waits for nobody.
 	Close() error
 }
 

@@ -9,17 +9,22 @@ import (
 	"o365-kafka-connector/internal/audit"
 )
 
-// Bounds of what a stop reads: it goes on until a pass over the new content was quick, a few times at most.
+// Bounds of what a stop reads before it stops: passes over the new content get shorter and shorter, but new content
+// keeps coming.
 const (
-	quickPass = 10 * time.Second
-	maxPasses = 10
+	quickPass = time.Second
+	maxPasses = 20
 )
 
-// storing is how long a stopped subscription may take to be stored when the process ends.
-const storing = 5 * time.Second
+// ahead is how far into the future the last listing before a stop reaches: what becomes available in the second in which
+// it is asked for counts, too.
+const ahead = time.Second
 
-// errOff means that the subscription is off already: nothing of the stream can be listed any more.
-var errOff = errors.New("subscription is off")
+// What breaks off the passes of a stop.
+var (
+	errOff  = errors.New("subscription is off") // nothing of the stream can be listed any more
+	errStay = errors.New("subscription stays on")
+)
 
 // stop reads and publishes everything that is there, stops the subscription and remembers that. Killed in between, the
 // next run does it again from where this one was: a watermark that reached the stop is where its gap begins.
@@ -27,26 +32,25 @@ func (w *run) stop(ctx, phase context.Context) error {
 	w.report.log.Info("stream is about to be stopped; reading what is left", "watermark", w.ledger.at().Watermark)
 	w.stopping = true
 	defer func() { w.stopping = false }()
-	var from time.Time
+	hard, end := outlast(ctx, w.inHand())
+	defer end()
+	off := false
 	err := w.loop(ctx, phase, func(ctx context.Context) (err error) {
-		from, err = w.drain(ctx)
+		off, err = w.drain(ctx, hard)
 		return err
 	})
-	if err != nil || from.IsZero() {
+	if !off || isFinal(err) {
 		return err
 	}
-	if err := w.unsubscribe(ctx, phase); err != nil || phase.Err() != nil {
-		return err
-	}
-	sctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storing)
-	defer cancel()
-	if ctx.Err() == nil {
-		sctx = ctx
-	}
-	now := time.Now().UTC()
-	err = w.commit(sctx, []outcome{{
+	return errors.Join(err, w.stopped(hard)) // also when an operator wants something else by now
+}
+
+// stopped remembers that the subscription is off, and from when on content is lost.
+func (w *run) stopped(ctx context.Context) error {
+	from := w.ledger.at().Watermark.UTC().Truncate(time.Second)
+	err := w.commit(ctx, []outcome{{
 		desired: &audit.Desired{State: audit.Stopped, Since: from},
-		gap:     &audit.Gap{From: from, Cause: audit.CauseStopped, Noted: now},
+		gap:     &audit.Gap{From: from, Cause: audit.CauseStopped, Noted: time.Now().UTC()},
 		status:  w.message("stopped", "subscription stopped at Microsoft"),
 	}})
 	if err != nil {
@@ -56,48 +60,68 @@ func (w *run) stop(ctx, phase context.Context) error {
 	return nil
 }
 
-// drain is the planner of a stop. It returns the moment up to which everything was read, the zero time if it did not
-// get there.
-func (w *run) drain(ctx context.Context) (time.Time, error) {
-	for pass := range maxPasses {
-		now := w.Source.Now().UTC().Truncate(time.Second)
-		err := w.readTo(ctx, now)
-		if err == nil && pass == 0 {
-			err = w.sweepTo(ctx, now)
-		}
-		off := errors.Is(err, errOff)
-		if err != nil && !off && !errors.Is(err, errReplan) {
-			return time.Time{}, err
-		}
-		if terr := w.lastTries(ctx); terr != nil {
-			return time.Time{}, terr
-		}
-		if off {
+// drain is the planner of a stop: passes over what is there until one was quick, and the stop at once after that. Off
+// says that the subscription is off, whatever else went wrong. Everything is fetched before: Microsoft says that nothing
+// can be retrieved afterwards, what was listed included.
+func (w *run) drain(ctx, hard context.Context) (off bool, err error) {
+	reach, before := ahead, quickPass
+	for pass := 0; ; pass++ {
+		began := time.Now()
+		err := w.readPass(ctx, pass, reach)
+		if errors.Is(err, errOff) {
 			w.report.log.Warn("subscription was off before everything was read", "unread_from", w.ledger.at().Watermark)
-			break
+			return true, w.lastTries(ctx)
 		}
-		if err == nil && w.Source.Now().Sub(now) < quickPass {
-			break
+		if errors.Is(err, errReplan) {
+			reach = 0
+			continue
+		}
+		if err == nil {
+			err = w.lastTries(ctx)
+		}
+		took := time.Since(began)
+		shortest := took < quickPass && 4*took >= 3*before // of those that follow, none will be much shorter
+		before = took
+		if err == nil && (shortest || pass >= maxPasses) {
+			err = w.unsubscribe(ctx, hard)
+			off = err == nil
+		}
+		if off || err != nil && !errors.Is(err, errStay) {
+			return off, err
 		}
 	}
-	return w.ledger.at().Watermark.UTC().Truncate(time.Second), nil
 }
 
+// readPass reads what is there: the first pass also what came late, the others only what is new.
+func (w *run) readPass(ctx context.Context, pass int, reach time.Duration) error {
+	now := w.Source.Now().UTC().Truncate(time.Second)
+	if pass > 0 {
+		return w.readTo(ctx, now, stretch{reach: reach})
+	}
+	if err := w.readTo(ctx, now, stretch{overlap: w.Overlap}); err != nil {
+		return err
+	}
+	return w.sweepTo(ctx, now)
+}
+
+// stretch is how much further than the unread part the listings of a pass go, at both ends.
+type stretch struct{ overlap, reach time.Duration }
+
 // readTo reads everything up to a moment.
-func (w *run) readTo(ctx context.Context, end time.Time) error {
+func (w *run) readTo(ctx context.Context, end time.Time, s stretch) error {
 	for {
-		p := w.ledger.at()
-		if !p.Watermark.Before(end) {
-			return nil
-		}
-		next, gap := nextWindow(end, audit.Checkpoint{Progress: p, FirstStart: w.start}, w.Overlap)
+		next, gap := nextWindow(end, audit.Checkpoint{Progress: w.ledger.at(), FirstStart: w.start}, s.overlap)
 		if !gap.Empty() {
 			if err := w.lose(ctx, gap); err != nil {
 				return err
 			}
 		}
-		err := w.cover(ctx, next, nil, func(t *tally, end time.Time) error { return w.pass(ctx, t, end) })
-		if err != nil {
+		last := !next.End.Before(end)
+		if last {
+			next.End = end.Add(s.reach)
+		}
+		err := w.cover(ctx, next, nil, func(t *tally, to time.Time) error { return w.pass(ctx, t, earliest(to, end)) })
+		if err != nil || last {
 			return err
 		}
 	}
@@ -130,23 +154,25 @@ func (w *run) lastTries(ctx context.Context) error {
 	return t.wait(ctx)
 }
 
-// unsubscribe stops the subscription, unless the phase ends before it does. An end of the phase alone does not break off
-// a call: nobody would know what it did.
-func (w *run) unsubscribe(ctx, phase context.Context) error {
-	for {
-		if err := w.hold.wait(phase); err != nil {
-			return ctx.Err()
-		}
-		err := w.Source.Unsubscribe(ctx, w.Stream)
-		if err == nil {
-			w.hold.clear()
-			w.report.OK(PartSubscribe)
-			return nil
-		}
-		f := audit.AsFault(err, audit.CauseTransport)
-		w.report.Fault(PartSubscribe, f)
-		w.hold.raise(f)
+// unsubscribe stops the subscription, once. The end of ctx does not break off the call: nobody would know what it did.
+// errStay means that the subscription is still on and everything has to be read again, after a while.
+func (w *run) unsubscribe(ctx, hard context.Context) error {
+	if err := w.hold.wait(ctx); err != nil {
+		return err
 	}
+	err := w.Source.Unsubscribe(hard, w.Stream)
+	if err == nil {
+		w.hold.clear()
+		w.report.OK(PartSubscribe)
+		return nil
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	f := audit.AsFault(err, audit.CauseTransport)
+	w.report.Fault(PartSubscribe, f)
+	w.hold.raise(f)
+	return errStay
 }
 
 // reopen is the planner of a start after a stop: it makes sure that the stream is subscribed, and goes on from there.
