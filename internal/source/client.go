@@ -36,6 +36,7 @@ type Options struct {
 	BaseURL             string // scheme and host, as https://manage.office.com; a trailing /api/v1.0/ is accepted
 	PublisherIdentifier string // default: the tenant's id
 	Tokens              Tokens
+	Budget              Budget       // nil: a LocalBudget of the client's own
 	Meter               Meter        // may be nil
 	Logger              *slog.Logger // may be nil
 }
@@ -49,16 +50,20 @@ type Client struct {
 	tokens   Tokens
 	meter    Meter
 	clock    *clock
-	budget   *budget
+	throttle *throttle
 	patience *patience
-	suspects suspects
-	roles    roles
+	suspects *suspects
+	roles    *roles
+	back     bool // its requests are in the background
 }
 
 // New returns the client of a tenant. It sends no request.
 func New(c Config, o Options) (*Client, error) {
 	if o.Tokens == nil {
 		return nil, errors.New("make client: no source of tokens")
+	}
+	if o.Budget == nil {
+		o.Budget = NewLocalBudget()
 	}
 	if o.Meter == nil {
 		o.Meter = noMeter{}
@@ -77,9 +82,18 @@ func New(c Config, o Options) (*Client, error) {
 	return &Client{
 		tenant: o.Tenant, timeout: c.Timeout.D(), address: address, http: httpClient, tokens: o.Tokens, meter: o.Meter,
 		clock:    &clock{logger: o.Logger.With("tenant_name", o.Tenant.Name)},
-		budget:   newBudget(c.RequestsPerMinute, o.Meter),
+		throttle: newThrottle(o.Budget, o.Meter, audit.Demand{Tenant: o.Tenant.ID, PerMinute: c.RequestsPerMinute}),
 		patience: newPatience(c.Timeout.D()),
+		suspects: &suspects{}, roles: &roles{},
 	}, nil
+}
+
+// Background returns the same client for back-fills: its requests wait for all others of the tenant, and take at most
+// half of what those leave of the request budget. One of the two is closed for both.
+func (c *Client) Background() *Client {
+	behind := *c
+	behind.back = true
+	return &behind
 }
 
 // Now is the service's clock as far as the last answers tell; the local one before the first answer and while the two

@@ -46,8 +46,14 @@ type answer struct {
 
 // do sends a request when the tenant's budget allows. A 401 renews the token and sends it once more. So does a missing
 // permission, now and then: a token shows only the permissions that were granted before it was issued.
+//
+// The token comes first: what the budget grants has to be sent at once. It is asked for again since it may have aged
+// while the request waited.
 func (c *Client) do(ctx context.Context, q call) (*answer, error) {
-	if err := c.budget.wait(ctx, q.stream); err != nil {
+	if _, err := c.tokens.Token(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.wait(ctx, q); err != nil {
 		return nil, err
 	}
 	token, err := c.tokens.Token(ctx)
@@ -61,10 +67,22 @@ func (c *Client) do(ctx context.Context, q call) (*answer, error) {
 	if token, err = c.tokens.Renew(ctx, token); err != nil {
 		return nil, err
 	}
-	if err := c.budget.wait(ctx, q.stream); err != nil {
+	if err := c.wait(ctx, q); err != nil {
 		return nil, err
 	}
 	return c.send(ctx, q, token)
+}
+
+// wait returns when the tenant's budget lets the request go.
+func (c *Client) wait(ctx context.Context, q call) error {
+	is := urgent
+	switch {
+	case c.back:
+		is = background
+	case q.operation == OperationFetch:
+		is = download
+	}
+	return c.throttle.wait(ctx, q.stream, is)
 }
 
 // rolesPause is how often a token is renewed because it lacks a permission.
@@ -116,7 +134,7 @@ func (c *Client) send(ctx context.Context, q call, token string) (*answer, error
 		return nil, err
 	}
 	b.open(response)
-	err = c.judge(q, response, b)
+	err = c.judge(ctx, q, response, b)
 	c.observe(q, err, response.StatusCode, time.Since(start))
 	if err != nil {
 		b.close()
@@ -139,7 +157,7 @@ func newRequest(ctx context.Context, q call, token string, connected *atomic.Boo
 }
 
 // judge returns the fault of an answer that is none.
-func (c *Client) judge(q call, response *http.Response, b *body) error {
+func (c *Client) judge(ctx context.Context, q call, response *http.Response, b *body) error {
 	good := response.StatusCode/100 == 2
 	if response.StatusCode < 500 && !isHTML(response.Header) {
 		c.clock.observe(response.Header)
@@ -160,7 +178,7 @@ func (c *Client) judge(q call, response *http.Response, b *body) error {
 	}
 	f := r.fault(c.Now())
 	if f.Cause == audit.CauseThrottled {
-		c.budget.refused(f.RetryAfter)
+		_ = c.throttle.refused(ctx, f.RetryAfter) // the next request will see it
 	}
 	return f
 }

@@ -24,13 +24,13 @@ func (c *counter) Throttled(_ audit.Stream, waited time.Duration) {
 }
 
 // spend lets workers of a stream send for some time and returns how often they could.
-func spend(ctx context.Context, b *budget, ct audit.ContentType, workers int) func() int {
+func spend(ctx context.Context, th *throttle, ct audit.ContentType, c class, workers int) func() int {
 	var group sync.WaitGroup
 	var mu sync.Mutex
 	n := 0
 	for range workers {
 		group.Go(func() {
-			for b.wait(ctx, audit.Stream{ContentType: ct}) == nil {
+			for th.wait(ctx, audit.Stream{ContentType: ct}, c) == nil {
 				mu.Lock()
 				n++
 				mu.Unlock()
@@ -40,13 +40,18 @@ func spend(ctx context.Context, b *budget, ct audit.ContentType, workers int) fu
 	return func() int { group.Wait(); return n }
 }
 
+// throttled is a throttle with a budget of its own.
+func throttled(perMinute int, m Meter) *throttle {
+	return newThrottle(NewLocalBudget(), m, audit.Demand{Tenant: "t", PerMinute: perMinute})
+}
+
 func TestBudgetIsKeptAndShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &counter{}
-		b := newBudget(600, m) // 9.5 a second
+		th := throttled(600, m) // 9.5 a second
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		many, few := spend(ctx, b, audit.Exchange, 50), spend(ctx, b, audit.DLP, 1)
+		many, few := spend(ctx, th, audit.Exchange, download, 50), spend(ctx, th, audit.DLP, download, 1)
 		busy, quiet := many(), few()
 		if total := busy + quiet; total < 565 || total > 580 {
 			t.Errorf("%d requests in a minute, want 570 and a burst of 9", total)
@@ -63,10 +68,10 @@ func TestBudgetIsKeptAndShared(t *testing.T) {
 func TestBudgetDoesNotHoldBackASlowStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &counter{}
-		b := newBudget(600, m)
+		th := throttled(600, m)
 		start := time.Now()
 		for range 9 {
-			if err := b.wait(t.Context(), audit.Stream{}); err != nil {
+			if err := th.wait(t.Context(), audit.Stream{}, urgent); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -76,14 +81,106 @@ func TestBudgetDoesNotHoldBackASlowStream(t *testing.T) {
 	})
 }
 
-func TestRefusalHalvesTheRateForAMinute(t *testing.T) {
+// TestListingsComeFirst has downloads of one stream queue up: a listing of another goes at once, and a flood of
+// listings leaves every other turn to the downloads.
+func TestListingsComeFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBudget(600, &counter{})
-		b.refused(0)
-		for minute, want := range []int{285, 570} {
+		th := throttled(600, &counter{})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		downloads := spend(ctx, th, audit.Exchange, download, 50)
+		time.Sleep(10 * time.Second)
+		start := time.Now()
+		if err := th.wait(ctx, audit.Stream{ContentType: audit.DLP}, urgent); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(start); took > 250*time.Millisecond {
+			t.Errorf("a listing waited %s", took)
+		}
+		listings := spend(ctx, th, audit.DLP, urgent, 20)
+		listed := listings()
+		if fetched := downloads(); fetched < listed || listed < 200 {
+			t.Errorf("%d listings, %d downloads", listed, fetched)
+		}
+	})
+}
+
+// TestBackgroundGetsHalfOfWhatIsFree has others take none, half and all of the budget.
+func TestBackgroundGetsHalfOfWhatIsFree(t *testing.T) {
+	for name, c := range map[string]struct {
+		every    time.Duration
+		min, max int
+	}{
+		"nothing": {time.Hour, 280, 300}, // of 570 a minute
+		"half":    {210 * time.Millisecond, 135, 155},
+		"all":     {time.Millisecond, 0, 25},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				th := throttled(600, &counter{})
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				behind := spend(ctx, th, audit.Exchange, background, 10)
+				others := 0
+				for th.wait(ctx, audit.Stream{ContentType: audit.DLP}, download) == nil {
+					others++
+					timer := time.NewTimer(c.every)
+					select {
+					case <-timer.C:
+					case <-ctx.Done():
+					}
+				}
+				if n := behind(); n < c.min || n > c.max {
+					t.Errorf("%d requests in the background beside %d others, want %d to %d", n, others, c.min, c.max)
+				}
+			})
+		})
+	}
+}
+
+func TestOthersGoBeforeTheBackground(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		th := throttled(6, &counter{}) // one each 10 s, 21 s in the background
+		ctx, cancel := context.WithCancel(t.Context())
+		behind := spend(ctx, th, audit.Exchange, background, 5)
+		time.Sleep(15 * time.Second)
+		start := time.Now()
+		if err := th.wait(ctx, audit.Stream{}, urgent); err != nil || time.Since(start) > 0 {
+			t.Errorf("it took %s: %v", time.Since(start), err)
+		}
+		cancel()
+		behind()
+	})
+}
+
+func TestRefusalHalvesThePaceWhichThenGrows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		th := throttled(600, &counter{})
+		for range 10 { // all were under way
+			if err := th.refused(t.Context(), 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for minute, want := range []int{285, 299, 328, 356, 384, 413, 441, 470, 498, 527, 555, 570, 570} {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			if got := spend(ctx, b, audit.Exchange, 4)(); got < want-10 || got > want+15 {
+			if got := spend(ctx, th, audit.Exchange, download, 4)(); got < want-10 || got > want+10 {
 				t.Errorf("minute %d: %d requests, want %d", minute, got, want)
+			}
+			cancel()
+		}
+	})
+}
+
+func TestRefusalsThatLastLeaveASixteenth(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		th := throttled(6000, &counter{})
+		for i := range 20 {
+			_ = th.refused(t.Context(), 0)
+			time.Sleep(halveAfter)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			want := max(59, 950>>(i+1))
+			if got := spend(ctx, th, audit.Exchange, download, 4)(); got < want-5 || got > want*11/10+6 {
+				t.Errorf("refusal %d: %d requests in 10 s, want %d", i, got, want)
 			}
 			cancel()
 		}
@@ -92,21 +189,21 @@ func TestRefusalHalvesTheRateForAMinute(t *testing.T) {
 
 func TestRetryAfterHoldsTheWholeTenant(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBudget(600, &counter{})
-		b.refused(90 * time.Second)
+		th := throttled(600, &counter{})
+		_ = th.refused(t.Context(), 90*time.Second)
 		start := time.Now()
 		for _, ct := range audit.ContentTypes() {
-			if err := b.wait(t.Context(), audit.Stream{ContentType: ct}); err != nil {
+			if err := th.wait(t.Context(), audit.Stream{ContentType: ct}, urgent); err != nil {
 				t.Fatal(err)
 			}
 		}
 		if took := time.Since(start); took < 90*time.Second || took > 95*time.Second {
 			t.Errorf("took %s", took)
 		}
-		b.refused(1000 * time.Hour)
+		_ = th.refused(t.Context(), 1000*time.Hour)
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Hour)
 		defer cancel()
-		if err := b.wait(ctx, audit.Stream{}); err != nil {
+		if err := th.wait(ctx, audit.Stream{}, urgent); err != nil {
 			t.Errorf("the tenant is held for more than an hour: %v", err)
 		}
 	})
@@ -114,17 +211,38 @@ func TestRetryAfterHoldsTheWholeTenant(t *testing.T) {
 
 func TestWaitingEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBudget(1, &counter{})
+		th := throttled(1, &counter{})
 		for range 3 {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			_ = b.wait(ctx, audit.Stream{})
+			_ = th.wait(ctx, audit.Stream{}, urgent)
 			cancel()
 		}
-		b.refused(time.Hour)
+		_ = th.refused(t.Context(), time.Hour)
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(5*time.Minute, cancel)
-		if err := b.wait(ctx, audit.Stream{}); err == nil {
+		if err := th.wait(ctx, audit.Stream{}, urgent); err == nil {
 			t.Error("no error")
+		}
+	})
+}
+
+// TestLeaderMayLeave ends the context of the request that asks the budget for all.
+func TestLeaderMayLeave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		th := throttled(6, &counter{})
+		if err := th.wait(t.Context(), audit.Stream{}, urgent); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		leader := spend(ctx, th, audit.Exchange, download, 1)
+		synctest.Wait()
+		other := make(chan error, 1)
+		go func() { other <- th.wait(t.Context(), audit.Stream{}, download) }()
+		synctest.Wait()
+		cancel()
+		leader()
+		if err := <-other; err != nil {
+			t.Error(err)
 		}
 	})
 }
