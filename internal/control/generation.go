@@ -40,11 +40,15 @@ func (g *Group) serve(ctx context.Context, k *kafka.Generation) {
 	}
 	slices.Sort(n.membership.Partitions)
 	g.enter(n)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	for _, a := range assigned {
 		n.work.Go(func() { n.read(ctx, a) })
 	}
 	n.work.Go(func() { n.commitAll(ctx) })
+	g.work.Go(func() { n.watch(ctx) })
 	n.runStreams(ctx)
+	cancel()
 	g.leave()
 	if !n.drained() {
 		g.log.Warn("streams or commands did not end in time: another member may have them already", "drain", g.config.Drain().String())
@@ -56,6 +60,7 @@ func (g *Group) serve(ctx context.Context, k *kafka.Generation) {
 func (g *Group) enter(n *generation) {
 	g.mu.Lock()
 	g.current, g.problem = n, nil
+	g.held, g.heldIn = n.membership.Partitions, n.kafka.ID
 	g.mu.Unlock()
 	g.log.Info("partitions assigned", "group", g.config.GroupID, "generation", n.kafka.ID, "member", n.kafka.MemberID,
 		"partitions", n.membership.Partitions)
@@ -84,9 +89,12 @@ func (n *generation) drained() bool {
 	}
 }
 
-// runStreams runs the streams of the assigned partitions, also those that are configured later.
+// runStreams runs the streams of the assigned partitions, also those that are configured later. It returns when the
+// generation ends, or has to end because the group does not know yet what this member is configured for.
 func (n *generation) runStreams(ctx context.Context) {
 	started := map[string]bool{}
+	again := time.NewTimer(settle)
+	defer again.Stop()
 	for {
 		for _, s := range n.options.Streams() {
 			if started[s.Key()] || !n.holds(s) {
@@ -97,6 +105,12 @@ func (n *generation) runStreams(ctx context.Context) {
 		}
 		select {
 		case <-n.changed:
+			again.Reset(settle)
+		case <-again.C:
+			if n.outdated() {
+				n.log.Info("group is joined anew because this member is configured for other streams than before")
+				return
+			}
 		case <-ctx.Done():
 			return
 		}

@@ -2,12 +2,14 @@ package control
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -41,10 +43,17 @@ const (
 	answerDone    = "done"
 )
 
-// Options are what a group needs besides its configuration. All are required but Told and CreateTopics.
+// Deployment remembers what all members of a deployment have to agree on, for as long as there are checkpoints.
+type Deployment interface {
+	// BindPartitions stores the number of the control topic's partitions if none is stored, and returns the stored one.
+	BindPartitions(ctx context.Context, n int) (stored int, err error)
+}
+
+// Options are what a group needs besides its configuration. All are required but Host, Told, Deployment and CreateTopics.
 type Options struct {
 	Conn     *broker.Conn
-	Instance string
+	Instance string // unique: a process takes over from dead ones of the same name
+	Host     string // shown to people; default: the address that the broker sees
 	Tenants  []audit.Tenant
 	// Streams are those that this member is configured for; Changed tells that there are more of them.
 	Streams func() []audit.Stream
@@ -53,6 +62,8 @@ type Options struct {
 	Run     func(ctx context.Context, s audit.Stream)
 	Handle  Handler
 	Answers Answers
+	// Deployment is nil where nothing remembers the number of partitions.
+	Deployment Deployment
 	// Told hears of each command that was answered, with the tenant's GUID in it.
 	Told         func(Command, Outcome)
 	Log          *slog.Logger
@@ -67,6 +78,10 @@ type Group struct {
 	log     *slog.Logger
 	signer  *Signer
 	topics  *txn.Topics
+	roster  *Roster
+	token   string // tells this process from other ones of the same instance
+	host    string
+	since   time.Time
 	changed chan struct{}
 	work    sync.WaitGroup // everything that may outlive its generation
 
@@ -74,6 +89,14 @@ type Group struct {
 	turns   map[string]chan struct{}
 	current *generation
 	problem error // why there is no generation
+
+	held       []int // partitions of the last generation
+	heldIn     int32
+	introduced []string       // keys of the streams that the group was told of
+	unowned    []audit.Stream // as last seen
+
+	findings  findings
+	forgotten atomic.Bool // Kafka's client holds no member id, though the broker may still know one
 }
 
 var errNotJoined = errors.New("the group has not been joined yet")
@@ -92,6 +115,7 @@ func NewGroup(c Config, o Options) (*Group, error) {
 	}
 	return &Group{
 		config: c, options: o, log: o.Log, signer: signer, topics: txn.NewTopics(o.Conn, requestTimeout),
+		roster: NewRoster(c, o.Conn), token: rand.Text(), host: o.Host, since: time.Now().UTC(),
 		changed: make(chan struct{}, 1), turns: map[string]chan struct{}{}, problem: errNotJoined,
 	}, nil
 }
@@ -114,11 +138,12 @@ func (g *Group) Run(ctx context.Context) error {
 		}
 		return err
 	}
-	member, err := kafka.NewConsumerGroup(g.memberConfig())
+	member, err := kafka.NewConsumerGroup(g.memberConfig(ctx))
 	if err != nil {
 		return fmt.Errorf("join group %s: %w", g.config.GroupID, err)
 	}
 	defer g.work.Wait()
+	g.work.Go(func() { g.leavePredecessor(ctx) })
 	defer func() { _ = member.Close() }() // never returns an error
 	for {
 		generation, err := member.Next(ctx)
@@ -138,11 +163,13 @@ const (
 	watchPause = 30 * time.Second       // between looks at the number of partitions
 )
 
-func (g *Group) memberConfig() kafka.ConsumerGroupConfig {
+func (g *Group) memberConfig(ctx context.Context) kafka.ConsumerGroupConfig {
 	session := g.config.SessionTimeout.D()
+	dialer := *g.options.Conn.Dialer
+	dialer.ClientID = clientID(g.options.Instance, g.token)
 	return kafka.ConsumerGroupConfig{
-		ID: g.config.GroupID, Brokers: g.options.Conn.Brokers, Dialer: g.options.Conn.Dialer,
-		Topics: []string{g.config.Topic}, GroupBalancers: []kafka.GroupBalancer{kafka.RoundRobinGroupBalancer{}},
+		ID: g.config.GroupID, Brokers: g.options.Conn.Brokers, Dialer: &dialer,
+		Topics: []string{g.config.Topic}, GroupBalancers: []kafka.GroupBalancer{balancer{func() ([]byte, error) { return g.introduce(ctx) }}},
 		HeartbeatInterval: g.config.HeartbeatInterval.D(), SessionTimeout: session,
 		// A rebalance waits that long for members that do not come back.
 		RebalanceTimeout: session, JoinGroupBackoff: joinPause, StartOffset: kafka.FirstOffset,
@@ -152,6 +179,9 @@ func (g *Group) memberConfig() kafka.ConsumerGroupConfig {
 
 // trouble tells of an error once for as long as it stays the same.
 func (g *Group) trouble(err error) {
+	if !errors.Is(err, kafka.RebalanceInProgress) { // after which the client goes on with its member id
+		g.forgotten.Store(true)
+	}
 	g.mu.Lock()
 	told := g.problem != nil && g.problem.Error() == err.Error()
 	g.problem = err
@@ -160,7 +190,11 @@ func (g *Group) trouble(err error) {
 		return
 	}
 	p := g.options.Conn.Explain(err, broker.About{Group: g.config.GroupID, Topic: g.config.Topic, Operations: "Read,Describe"})
-	g.log.Warn("group cannot be joined", "group", g.config.GroupID, "error", p, "hint", p.Hint)
+	hint := p.Hint
+	if errors.Is(err, kafka.InconsistentGroupProtocol) {
+		hint = "another program is in the group: give the connector a control.group_id of its own"
+	}
+	g.log.Warn("group cannot be joined", "group", g.config.GroupID, "error", p, "hint", hint)
 }
 
 // Check returns nil while this process is a member of the group, and else why not.

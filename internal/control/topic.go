@@ -30,9 +30,10 @@ func (g *Group) prepareTopics(ctx context.Context) error {
 		return err
 	}
 	if count != g.config.Partitions {
-		return fmt.Errorf("topic %s has %d partitions, control.partitions is %d: commands and streams would be spread by two rules: "+
-			"set control.partitions: %d in all instances, all stopped at the same time, or delete the topic while none runs",
-			g.config.Topic, count, g.config.Partitions, count)
+		return errPartitions(g.config.Topic, count, g.config.Partitions)
+	}
+	if err := g.bindPartitions(ctx); err != nil {
+		return err
 	}
 	_, err = g.prepareTopic(ctx, broker.NewTopic{Name: g.config.ReplyTopic, Partitions: 1, Replication: replication})
 	return err
@@ -88,4 +89,39 @@ func (g *Group) partitions(ctx context.Context, t broker.NewTopic) (int, error) 
 		}
 	}
 	return len(found.Partitions), nil
+}
+
+// bindPartitions refuses another number of partitions than the deployment began with. It waits while that cannot be
+// asked.
+func (g *Group) bindPartitions(ctx context.Context) error {
+	if g.options.Deployment == nil {
+		return nil
+	}
+	pace := txn.Pace()
+	told := false
+	for {
+		stored, err := g.bind(ctx)
+		switch {
+		case err == nil && stored == g.config.Partitions:
+			return nil
+		case err == nil:
+			return fmt.Errorf("control.partitions is %d, and this deployment began with %d: the places of streams, their commands and their "+
+				"journal would move: set control.partitions: %d and let topic %s have that many", g.config.Partitions, stored, stored, g.config.Topic)
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case !told:
+			g.log.Warn("number of control partitions cannot be compared yet", "error", err,
+				"hint", "check the connection to the checkpoint store")
+			told = true
+		}
+		if err := sleep(ctx, pace.NextBackOff()); err != nil {
+			return err
+		}
+	}
+}
+
+func (g *Group) bind(ctx context.Context) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	return g.options.Deployment.BindPartitions(ctx, g.config.Partitions)
 }
