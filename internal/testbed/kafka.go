@@ -22,6 +22,7 @@ type Broker struct {
 
 // KafkaOptions says what kind of Kafka is started.
 type KafkaOptions struct {
+	Version    string            // release; default: that of the environment, else KafkaVersion
 	ClusterID  string            // 22 characters of base64url; default: always the same
 	Properties map[string]string // added to server.properties
 	Heap       string            // as 512m, the default
@@ -56,6 +57,25 @@ func Kafka(tb testing.TB) *Broker {
 	return sharedKafka.broker
 }
 
+var sharedOldKafka struct {
+	mu     sync.Mutex // guards the following
+	broker *Broker
+	err    error
+}
+
+// OldKafka returns a broker of OldKafkaVersion, shared by the tests of this process. It lives until the process ends.
+func OldKafka(tb testing.TB) *Broker {
+	tb.Helper()
+	begin(tb)
+	sharedOldKafka.mu.Lock()
+	defer sharedOldKafka.mu.Unlock()
+	if sharedOldKafka.broker == nil && sharedOldKafka.err == nil {
+		sharedOldKafka.broker, sharedOldKafka.err = StartKafka(context.WithoutCancel(tb.Context()), KafkaOptions{Version: OldKafkaVersion})
+	}
+	requireOwn(tb, EnvKafka, sharedOldKafka.err)
+	return sharedOldKafka.broker
+}
+
 func givenOrStarted(ctx context.Context) (*Broker, error) {
 	given := os.Getenv(EnvKafka)
 	if given == "" {
@@ -81,7 +101,13 @@ func givenOrStarted(ctx context.Context) (*Broker, error) {
 // seconds and 250 MB.
 func OwnKafka(tb testing.TB) *Broker {
 	tb.Helper()
-	b, err := StartKafka(begin(tb), KafkaOptions{})
+	return OwnKafkaWith(tb, KafkaOptions{})
+}
+
+// OwnKafkaWith is OwnKafka with options.
+func OwnKafkaWith(tb testing.TB, o KafkaOptions) *Broker {
+	tb.Helper()
+	b, err := StartKafka(begin(tb), o)
 	requireOwn(tb, EnvKafka, err)
 	tb.Cleanup(func() { closeServer(tb, b) })
 	return b

@@ -1,6 +1,7 @@
 package testbed
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,7 +39,7 @@ func newBroker(ctx context.Context, n node, o KafkaOptions) (*Broker, error) {
 }
 
 func newKafkaProcess(ctx context.Context, n node, o KafkaOptions) (runner, error) {
-	libs, err := kafkaLibs(ctx)
+	libs, err := kafkaLibs(ctx, o.version())
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +65,7 @@ func newKafkaContainer(ctx context.Context, n node, o KafkaOptions) (runner, err
 	}
 	script += " && exec /opt/kafka/bin/kafka-server-start.sh " + n.home + "/server.properties"
 	return newContainer(ctx, containerOptions{
-		image: kafkaImage,
+		image: "apache/kafka:" + o.version(),
 		argv:  []string{"/bin/sh", "-c", script},
 		dir:   n.dir,
 		ports: append([]int{n.port, n.controller}, n.ports...),
@@ -76,6 +77,13 @@ func (o KafkaOptions) heap() string {
 		return "512m"
 	}
 	return o.Heap
+}
+
+func (o KafkaOptions) version() string {
+	if o.Version == "" {
+		return cmp.Or(os.Getenv(EnvKafkaVersion), KafkaVersion)
+	}
+	return o.Version
 }
 
 // format returns the arguments of StorageTool.

@@ -41,6 +41,28 @@ func TestSharedKafkaAnswers(t *testing.T) {
 	}
 }
 
+func TestOldKafkaAnswers(t *testing.T) {
+	b := OldKafka(t)
+	if err := b.CreateTopic(t.Context(), Name(t), 3); err != nil {
+		t.Fatal(err)
+	}
+	if OldKafka(t) != b {
+		t.Error("second Kafka is another one")
+	}
+	transport := &kafka.Transport{}
+	defer transport.CloseIdleConnections()
+	client := &kafka.Client{Addr: kafka.TCP(b.Address()), Transport: transport, Timeout: 10 * time.Second}
+	answer, err := client.ApiVersions(t.Context(), &kafka.ApiVersionsRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, api := range answer.ApiKeys {
+		if api.ApiName == "Produce" && api.MaxVersion > 11 { // 12 came with 4.0
+			t.Errorf("Produce up to version %d: this is no %s", api.MaxVersion, OldKafkaVersion)
+		}
+	}
+}
+
 func TestKafkaKeepsItsDataOverKill(t *testing.T) {
 	t.Parallel()
 	b := OwnKafka(t)

@@ -32,6 +32,8 @@ import (
 const (
 	EnvKafka = "CONNECTOR_TEST_KAFKA" // host:port of brokers, separated by commas
 	EnvRedis = "CONNECTOR_TEST_REDIS" // host:port of a Redis that may be written to
+
+	EnvKafkaVersion = "CONNECTOR_TEST_KAFKA_VERSION" // release of the Kafka that is started; default: KafkaVersion
 )
 
 // ErrUnavailable means that this machine has no means to run the service. The error's text says what to install.
