@@ -1,6 +1,3 @@
-// Package txn produces to Kafka over kafka-go's connections, idempotently: what is sent again after a lost answer is
-// written once. It knows record batches, sequences, leaders and the broker's answers, and nothing of what the records
-// mean.
 package txn
 
 import (
@@ -72,6 +69,7 @@ type Batch struct {
 
 	session  session
 	sequence int32
+	offset   int64 // of the first record, once it is written; -1 if the broker did not tell
 	stamped  bool
 	lent     bool // a connection that was given up may still be reading wire
 	doubt    bool // an attempt within this session may have written it
@@ -105,6 +103,14 @@ func (b *Batch) Len() int { return len(b.starts) }
 
 // Size returns the batch's bytes without compression.
 func (b *Batch) Size() int { return len(b.raw) }
+
+// end is the offset after the last record, once the batch is written; -1 if the broker did not tell.
+func (b *Batch) end() int64 {
+	if b.offset < 0 {
+		return -1
+	}
+	return b.offset + int64(b.Len())
+}
 
 // Append adds a record.
 func (b *Batch) Append(r Record) {

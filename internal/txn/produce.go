@@ -18,11 +18,12 @@ const firstVersion = 3
 // produceRequest is a Produce request to one leader. It writes itself to the connection, batches first-hand: the
 // library would copy each of them once more.
 type produceRequest struct {
-	leader   int32
-	clientID string
-	timeout  int32 // milliseconds that the broker waits for its replicas
-	topics   []topicBatches
-	version  int16
+	leader      int32
+	clientID    string
+	transaction string // transactional id; empty: none
+	timeout     int32  // milliseconds that the broker waits for its replicas
+	topics      []topicBatches
+	version     int16
 }
 
 type topicBatches struct {
@@ -42,6 +43,16 @@ func (r *produceRequest) Broker(protocol.Cluster) (protocol.Broker, error) {
 func (r *produceRequest) Required(versions map[protocol.ApiKey]int16) bool {
 	r.version = versions[protocol.Produce]
 	return true
+}
+
+func (r *produceRequest) add(b *Batch) {
+	for i := range r.topics {
+		if r.topics[i].name == b.Partition.Topic {
+			r.topics[i].batches = append(r.topics[i].batches, b)
+			return
+		}
+	}
+	r.topics = append(r.topics, topicBatches{name: b.Partition.Topic, batches: []*Batch{b}})
 }
 
 var writers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, 32<<10) }}
@@ -108,7 +119,11 @@ func (r *produceRequest) head() []byte {
 	h = binary.BigEndian.AppendUint16(h, uint16(r.version))
 	h = binary.BigEndian.AppendUint32(h, 0) // correlation id: one request at a time on a connection
 	h = appendString(h, r.clientID)
-	h = append(h, 0xff, 0xff) // no transactional id
+	if r.transaction != "" {
+		h = appendString(h, r.transaction)
+	} else {
+		h = append(h, 0xff, 0xff)
+	}
 	h = append(h, 0xff, 0xff) // acknowledged by all replicas in sync
 	h = binary.BigEndian.AppendUint32(h, uint32(r.timeout))
 	return binary.BigEndian.AppendUint32(h, uint32(len(r.topics)))

@@ -32,23 +32,17 @@ type Failure struct {
 type Refusal struct {
 	Batch *Batch
 	Err   error // a kafka.Error: too large, or invalid
+	// Guilty holds the places in the batch of the records that the broker named; empty if it named none.
+	Guilty []int
 }
 
 // Producer writes batches, each exactly once as long as its session lasts, and in order. One goroutine at a time may
 // use it.
 type Producer struct {
-	conn    *broker.Conn
-	topics  *Topics
-	options Options
-
-	open    bool
-	session session
-	next    map[Partition]int32 // sequence of the next record
+	sender
+	failed func(context.Context, Failure)
+	open   bool
 }
-
-// ErrMoved means that a topic has fewer partitions than it had: it was deleted and made again. What was to be sent has
-// to be spread anew.
-var ErrMoved = errors.New("the topic was made again with fewer partitions")
 
 // NewProducer returns a producer that begins its session when it first sends something.
 func NewProducer(conn *broker.Conn, topics *Topics, o Options) *Producer {
@@ -58,7 +52,10 @@ func NewProducer(conn *broker.Conn, topics *Topics, o Options) *Producer {
 	if o.Failed == nil {
 		o.Failed = func(context.Context, Failure) {}
 	}
-	return &Producer{conn: conn, topics: topics, options: o}
+	return &Producer{
+		sender: sender{conn: conn, topics: topics, codec: o.Codec, timeout: o.Timeout},
+		failed: o.Failed,
+	}
 }
 
 // Flush sends the batches, at most one of each partition, and tries again until each is acknowledged by all replicas
@@ -70,7 +67,7 @@ func (p *Producer) Flush(ctx context.Context, batches []*Batch) ([]Refusal, erro
 	left := slices.Clone(batches)
 	for {
 		before := len(left)
-		r := p.round(ctx, left)
+		r := p.attempt(ctx, left)
 		left, refused = r.left, append(refused, r.refused...)
 		if len(left) == 0 {
 			return refused, nil
@@ -88,9 +85,21 @@ func (p *Producer) Flush(ctx context.Context, batches []*Batch) ([]Refusal, erro
 	}
 }
 
+// attempt tries each batch once, within a session.
+func (p *Producer) attempt(ctx context.Context, batches []*Batch) round {
+	if err := p.begin(ctx); err != nil {
+		return round{left: batches, failure: Failure{Err: err}}
+	}
+	r := p.round(ctx, batches)
+	if r.worst == lost || r.worst == fenced || r.doubt {
+		p.open = false
+	}
+	return r
+}
+
 func (p *Producer) rest(ctx context.Context, f Failure, pace backoff.BackOff, progress bool) error {
 	if ctx.Err() == nil {
-		p.options.Failed(ctx, f)
+		p.failed(ctx, f)
 	}
 	if progress {
 		pace.Reset()
@@ -126,7 +135,7 @@ func (p *Producer) begin(ctx context.Context) error {
 	if p.open {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, p.options.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	res, err := p.conn.Client.InitProducerID(ctx, &kafka.InitProducerIDRequest{
 		TransactionTimeoutMs: int(time.Minute.Milliseconds()), ProducerID: -1, ProducerEpoch: -1,
@@ -140,8 +149,7 @@ func (p *Producer) begin(ctx context.Context) error {
 	if res.Producer.ProducerID < 0 {
 		return errors.New("begin an idempotent session: the broker gave no producer id")
 	}
-	p.session = session{id: int64(res.Producer.ProducerID), epoch: int16(res.Producer.ProducerEpoch)}
-	p.next = map[Partition]int32{}
+	p.restart(session{id: int64(res.Producer.ProducerID), epoch: int16(res.Producer.ProducerEpoch)})
 	p.open = true
 	return nil
 }

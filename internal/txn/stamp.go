@@ -9,8 +9,19 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // session is what InitProducerId gives: sequences count within it.
 type session struct {
-	id    int64
-	epoch int16
+	id            int64
+	epoch         int16
+	transactional bool
+}
+
+// transactionalBit marks a batch that counts only once its transaction is committed.
+const transactionalBit = 0x10
+
+func (s session) attributes(codec Codec) uint16 {
+	if s.transactional {
+		return codec.attribute | transactionalBit
+	}
+	return codec.attribute
 }
 
 // stamp makes the batch ready to send within a session. Stamped again for another session, bytes that an abandoned
@@ -29,6 +40,7 @@ func (b *Batch) stamp(s session, sequence int32, codec Codec) error {
 		b.packed = nil
 	}
 	w := b.wire
+	binary.BigEndian.PutUint16(w[offAttributes:], s.attributes(codec))
 	binary.BigEndian.PutUint64(w[offProducer:], uint64(s.id))
 	binary.BigEndian.PutUint16(w[offEpoch:], uint16(s.epoch))
 	binary.BigEndian.PutUint32(w[offSequence:], uint32(sequence))
@@ -50,7 +62,6 @@ func (b *Batch) pack(codec Codec) error {
 	w := b.wire
 	binary.BigEndian.PutUint32(w[offLength:], uint32(len(w)-12))
 	w[offMagic] = 2
-	binary.BigEndian.PutUint16(w[offAttributes:], codec.attribute)
 	binary.BigEndian.PutUint32(w[offLastDelta:], uint32(len(b.starts)-1))
 	binary.BigEndian.PutUint32(w[offCount:], uint32(len(b.starts)))
 	return nil
