@@ -134,7 +134,7 @@ func TestNoMinuteExceedsTheBudget(t *testing.T) {
 				d := audit.Demand{PerMinute: quota, Streams: streams, Requests: streams + r.IntN(40), Background: r.IntN(4) == 0}
 				s.add(d, upTo(time.Duration(1+r.IntN(1000))*time.Millisecond, r))
 			}
-			s.run(t, 5*time.Minute, func(now time.Duration) {
+			s.run(t, 3*time.Minute, func(now time.Duration) {
 				if r.IntN(2000) == 0 {
 					s.server.SetTime(s.base.Add(now))
 					if err := s.budget.Throttled(t.Context(), exchange.Tenant.ID, time.Duration(r.IntN(10))*time.Second); err != nil {
@@ -232,7 +232,7 @@ func TestRefusalHalvesThePaceOfAll(t *testing.T) {
 // TestRefusalsThatLast has the API refuse everything: the pace falls to a sixteenth, and comes back.
 func TestRefusalsThatLast(t *testing.T) {
 	s := newSimulation(t)
-	a := s.add(audit.Demand{PerMinute: 6000, Streams: 1, Requests: 50}, func() time.Duration { return time.Millisecond })
+	a := s.add(audit.Demand{PerMinute: 1600, Streams: 1, Requests: 50}, func() time.Duration { return 50 * time.Millisecond })
 	refuse := func(now time.Duration) {
 		s.server.SetTime(s.base.Add(now))
 		if err := s.budget.Throttled(t.Context(), exchange.Tenant.ID, 0); err != nil {
@@ -242,13 +242,12 @@ func TestRefusalsThatLast(t *testing.T) {
 	s.run(t, 5*time.Minute, refuse)
 	last := a.got
 	s.run(t, 6*time.Minute, refuse)
-	if got := a.got - last; got < 340 || got > 370 { // 5700 / 16
+	if got := a.got - last; got < 90 || got > 100 { // 1520 / 16
 		t.Errorf("%d requests a minute", got)
 	}
-	s.run(t, 26*time.Minute, nil)
-	last = a.got
+	last, a.next = a.got, 26*time.Minute
 	s.run(t, 27*time.Minute, nil)
-	if got := a.got - last; got < 5650 || got > 5800 {
+	if got := a.got - last; got < 1500 || got > 1550 {
 		t.Errorf("%d requests a minute, 20 minutes after the last refusal", got)
 	}
 }

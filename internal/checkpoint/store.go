@@ -31,6 +31,7 @@ const (
 // Every error that comes from Redis or from the disk is an *audit.Fault with cause audit.CauseCheckpoint.
 type Store interface {
 	Operator
+	Instances
 	// Acquire takes a stream: the epoch that it raises is the handle's. Nil means that all former handles are fenced.
 	Acquire(ctx context.Context, s audit.Stream) (Handle, error)
 	// Check looks for what endangers the checkpoints. An error means that the store could not be asked.

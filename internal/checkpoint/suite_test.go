@@ -80,6 +80,8 @@ func testStore(t *testing.T, make func(t *testing.T) vault) {
 		{"AnswersSurviveReopening", testAnswersReopened},
 		{"OneClaimsACommand", testOneClaim},
 		{"EndedContextOfOperator", testOperatorContext},
+		{"MembersOfGroups", testMembers},
+		{"PartitionsAreBound", testPartitions},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, make(t)) })
 	}

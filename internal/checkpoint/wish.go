@@ -13,6 +13,7 @@ import (
 const (
 	wishAge      = 15 * 24 * time.Hour // of a back-fill in a wish: twice as long as there is anything to read, at least
 	maxBackfills = 100                 // in a wish, and in a checkpoint
+	maxOutages   = 100                 // in a wish
 	changeTries  = 100
 )
 
@@ -92,6 +93,7 @@ func encodeWish(w audit.Wish, now time.Time) (string, error) {
 		}
 		b.From, b.To, b.Asked = b.From.UTC(), b.To.UTC(), b.Asked.UTC()
 	}
+	w.Outages = boundOutages(w.Outages)
 	w.Backfills = currentBackfills(w.Backfills, now)
 	if len(w.Backfills) > maxBackfills {
 		return "", fmt.Errorf("change wish: %d back-fills, at most %d wait at a time: wait until some have ended",
@@ -102,6 +104,17 @@ func encodeWish(w audit.Wish, now time.Time) (string, error) {
 		return "", fmt.Errorf("encode wish: %w", err)
 	}
 	return string(text), nil
+}
+
+// boundOutages lets the oldest ones become one when there are too many.
+func boundOutages(list []audit.Outage) []audit.Outage {
+	more := len(list) - maxOutages
+	if more <= 0 {
+		return list
+	}
+	out := slices.Clone(list[more:])
+	out[0].From = list[0].From
+	return out
 }
 
 // currentBackfills leaves out what is too old, and keeps the last one of those with the same id.
