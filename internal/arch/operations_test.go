@@ -43,8 +43,8 @@ func TestOperationsNameEveryMetric(t *testing.T) {
 	stream := audit.Stream{Tenant: audit.Tenant{ID: "1", Name: "contoso"}, ContentType: "Audit.Exchange"}
 	metrics := telemetry.NewMetrics()
 	metrics.Prepare(stream)
-	metrics.ObserveStreams(func() []audit.StreamStatus {
-		return []audit.StreamStatus{{TenantName: "contoso", ContentType: stream.ContentType, Watermark: time.Now()}}
+	metrics.ObserveStreams("one", func() []audit.StreamStatus {
+		return []audit.StreamStatus{{TenantName: "contoso", ContentType: stream.ContentType, State: audit.StateUnowned, Watermark: time.Now()}}
 	})
 	server := telemetry.NewServer(telemetry.ServerOptions{Metrics: metrics, Health: &telemetry.Health{}, Log: slog.New(slog.DiscardHandler)})
 	answer := httptest.NewRecorder()

@@ -35,6 +35,7 @@ type Daemon struct {
 	host    string
 	name    string // of this instance
 	board   *pipeline.Board
+	view    *view
 	health  *telemetry.Health
 	tenants []*tenant
 	gate    gate
@@ -57,7 +58,8 @@ func New(c *config.Config, o Options) (*Daemon, error) {
 		d.metrics = telemetry.NewMetrics()
 	}
 	d.board = pipeline.NewBoard(d.log, d.name)
-	d.metrics.ObserveStreams(d.board.Snapshot)
+	d.view = &view{board: d.board, instance: d.name}
+	d.metrics.ObserveStreams(d.name, d.view.streams)
 	d.gate.set(errors.New("the start is not done yet"))
 	d.health.AddCheck("start", d.gate.check)
 	for _, t := range c.Tenants {
@@ -102,8 +104,12 @@ func (d *Daemon) Run(ctx context.Context) error {
 
 func (d *Daemon) sinkOptions() sink.Options {
 	return sink.Options{
-		Trouble: func(s audit.Stream, f *audit.Fault) { d.board.Report(s).Fault(pipeline.PartPublish, f) },
-		Meter:   d.metrics.Sink(), Version: d.version, Instance: d.name,
+		Trouble: func(s audit.Stream, f *audit.Fault) {
+			if s != (audit.Stream{}) { // else who publishes it tells of it
+				d.board.Report(s).Fault(pipeline.PartPublish, f)
+			}
+		},
+		Meter: d.metrics.Sink(), Version: d.version, Instance: d.name,
 	}
 }
 
@@ -116,7 +122,7 @@ type services struct {
 
 // work waits for the services and runs the streams.
 func (d *Daemon) work(ctx context.Context, s services) error {
-	if d.config.Sink.Kind == sink.KindKafka {
+	if d.config.Sink.Kind == sink.KindKafka || d.config.Control.Enabled {
 		conn, err := broker.New(d.config.Kafka.Config, "o365-kafka-connector")
 		if err != nil {
 			return fmt.Errorf("connect to Kafka: %w", err)
@@ -125,6 +131,7 @@ func (d *Daemon) work(ctx context.Context, s services) error {
 		s.conn = conn
 	}
 	d.addChecks(s)
+	d.view.watch(s.store)
 	deployment, err := d.prepare(ctx, s)
 	if ctx.Err() != nil {
 		return nil
@@ -136,22 +143,30 @@ func (d *Daemon) work(ctx context.Context, s services) error {
 	defer end(nil)
 	r := d.runner(s, deployment)
 	r.Sink = sinkSeam{s.sink, end}
-	d.runStreams(running, r)
+	if d.config.Control.Enabled {
+		err = d.runGroup(running, s, r)
+	} else {
+		d.runStreams(running, r)
+	}
 	if ctx.Err() != nil {
 		return nil
 	}
-	return context.Cause(running)
+	return errors.Join(err, context.Cause(running))
 }
 
 // runner is what all runs share.
 func (d *Daemon) runner(s services, deployment checkpoint.Deployment) *pipeline.Runner {
 	tx := d.config.Kafka.Transaction
+	drain := d.config.Shutdown.Grace.D() * 4 / 5
+	if d.config.Control.Enabled { // by then another member may have the stream
+		drain = min(drain, d.config.Control.Drain())
+	}
 	return &pipeline.Runner{
 		Checkpoints: storeSeam{s.store, deployment}, Operator: s.store, Meter: d.metrics, Board: d.board,
 		Budget: pipeline.NewBudget(int64(d.config.Source.Buffer)),
 		Spool:  pipeline.NewSpool(d.config.Source.Spool, int64(d.config.Source.SpoolMax)),
 		Group:  pipeline.Group{Blobs: tx.Blobs, Records: tx.Records, Linger: tx.Linger.D()},
-		Drain:  d.config.Shutdown.Grace.D() * 4 / 5, Log: d.log,
+		Drain:  drain, Log: d.log,
 	}
 }
 
@@ -161,8 +176,8 @@ func (d *Daemon) listen(ctx context.Context) (*page, error) {
 		return nil, nil
 	}
 	server := telemetry.NewServer(telemetry.ServerOptions{
-		Instance: d.name, Host: d.host, Version: d.version, Started: time.Now().UTC(), Streams: d.board.Snapshot,
-		Metrics: d.metrics, Health: d.health, Log: d.log,
+		Instance: d.name, Host: d.host, Version: d.version, Started: time.Now().UTC(), Streams: d.view.streams,
+		Members: d.view.members, Metrics: d.metrics, Health: d.health, Log: d.log,
 	})
 	if err := server.Listen(ctx, d.config.HTTP.Listen); err != nil {
 		return nil, err

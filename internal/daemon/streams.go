@@ -16,16 +16,27 @@ const lookAgain = 10 * time.Minute
 // runStreams runs every stream of every tenant until the context ends.
 func (d *Daemon) runStreams(ctx context.Context, r *pipeline.Runner) {
 	var running sync.WaitGroup
+	defer running.Wait()
+	d.eachStream(ctx, &running, func(t *tenant, s audit.Stream) {
+		running.Go(func() { d.runStream(ctx, r, t, s) })
+	})
+}
+
+// eachStream calls found for every stream of every tenant: at once for those that are named, later, from goroutines in
+// the group, for those that are found enabled at Microsoft.
+func (d *Daemon) eachStream(ctx context.Context, looking *sync.WaitGroup, found func(*tenant, audit.Stream)) {
+	if !d.config.Fetch {
+		return
+	}
 	for _, t := range d.tenants {
 		streams := t.config.Streams()
 		for _, s := range streams {
-			running.Go(func() { d.runStream(ctx, r, t, s) })
+			found(t, s)
 		}
 		if len(streams) == 0 {
-			running.Go(func() { d.discover(ctx, r, t) })
+			looking.Go(func() { d.discover(ctx, t, func(s audit.Stream) { found(t, s) }) })
 		}
 	}
-	running.Wait()
 }
 
 func (d *Daemon) runStream(ctx context.Context, r *pipeline.Runner, t *tenant, s audit.Stream) {
@@ -37,10 +48,8 @@ func (d *Daemon) runStream(ctx context.Context, r *pipeline.Runner, t *tenant, s
 	r.Supervise(ctx, settings)
 }
 
-// discover runs whatever is enabled at Microsoft, also what is enabled later.
-func (d *Daemon) discover(ctx context.Context, r *pipeline.Runner, t *tenant) {
-	var running sync.WaitGroup
-	defer running.Wait()
+// discover looks for what is enabled at Microsoft until the context ends.
+func (d *Daemon) discover(ctx context.Context, t *tenant, found func(audit.Stream)) {
 	var repeat telemetry.Repeat
 	known := map[audit.ContentType]bool{}
 	log := d.log.With("tenant", t.config.Name)
@@ -62,7 +71,7 @@ func (d *Daemon) discover(ctx context.Context, r *pipeline.Runner, t *tenant) {
 			s := audit.Stream{Tenant: t.config.Audit(), ContentType: ct}
 			d.show(s)
 			log.Info("enabled subscription found", "content_type", string(ct))
-			running.Go(func() { d.runStream(ctx, r, t, s) })
+			found(s)
 		}
 		select {
 		case <-time.After(wait):

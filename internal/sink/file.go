@@ -45,6 +45,11 @@ func (f *FileSink) Open(_ context.Context, s audit.Stream) (Publisher, error) {
 	return &linePublisher{stream: s, options: f.options, write: f.commit}, nil
 }
 
+// Tell appends status messages.
+func (f *FileSink) Tell(_ context.Context, messages []audit.StatusMessage) error {
+	return f.commit(audit.Commit{Status: messages})
+}
+
 // Check tells whether the files can be written. Those beside the events' need not exist.
 func (f *FileSink) Check(context.Context) ([]Finding, error) {
 	f.mu.Lock()

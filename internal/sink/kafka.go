@@ -33,6 +33,9 @@ type KafkaSink struct {
 
 	mu     sync.Mutex // guards the following
 	limits map[string]int
+
+	telling sync.Mutex // guards the following, also while it publishes
+	teller  *publisher // of what belongs to no stream's commit
 }
 
 // NewKafka returns a sink over a connection, which it closes in the end.
@@ -49,9 +52,13 @@ func NewKafka(conn *broker.Conn, c KafkaConfig, o Options) (*KafkaSink, error) {
 
 // Open returns the publisher of a stream.
 func (k *KafkaSink) Open(_ context.Context, s audit.Stream) (Publisher, error) {
+	return k.open(s), nil
+}
+
+func (k *KafkaSink) open(s audit.Stream) *publisher {
 	p := &publisher{sink: k, stream: s, topics: map[string]*openTopic{}}
 	p.producer = txn.NewProducer(k.conn, k.topics, txn.Options{Codec: k.codec, Timeout: requestTimeout, Failed: p.failed})
-	return p, nil
+	return p
 }
 
 // Close closes the connections.

@@ -38,6 +38,11 @@ func (l *Lines) Open(_ context.Context, s audit.Stream) (Publisher, error) {
 	return &linePublisher{stream: s, options: l.options, write: l.commit}, nil
 }
 
+// Tell writes status messages.
+func (l *Lines) Tell(_ context.Context, messages []audit.StatusMessage) error {
+	return l.commit(audit.Commit{Status: messages})
+}
+
 // Check finds nothing: open descriptors are all it takes.
 func (l *Lines) Check(context.Context) ([]Finding, error) { return nil, nil }
 

@@ -16,6 +16,8 @@ import (
 type Sink interface {
 	// Open returns the publisher of a stream. Nil means that it may publish at once.
 	Open(ctx context.Context, s audit.Stream) (Publisher, error)
+	// Tell makes status messages durable that belong to no commit. It tries for a few seconds at most.
+	Tell(ctx context.Context, messages []audit.StatusMessage) error
 	// Check compares what is there with what is needed. The error means that it could not look.
 	Check(ctx context.Context) ([]Finding, error)
 	// Close gives connections and files back; publishers must not be used afterwards.
@@ -48,7 +50,8 @@ type Finding struct {
 
 // Options are what a sink is given by the program around it. The zero value works.
 type Options struct {
-	// Trouble hears of every failed attempt, again and again while it lasts.
+	// Trouble hears of every failed attempt, again and again while it lasts. What belongs to no stream comes with the
+	// zero one.
 	Trouble  func(audit.Stream, *audit.Fault)
 	Meter    PublishMeter
 	Version  string // the connector's, for dead letters

@@ -47,21 +47,39 @@ func statusJSON(m audit.StatusMessage, instance string) []byte {
 	return value
 }
 
-// status publishes status messages as well as it can within a short time: no event waits for them.
+// status publishes the status messages of a commit as well as it can within a short time: no event waits for them.
 func (p *publisher) status(ctx context.Context, messages []audit.StatusMessage) {
+	if err := p.tell(ctx, messages); err != nil {
+		p.sink.options.Trouble(p.stream, p.sink.explain(p.sink.config.StatusTopic, err))
+	}
+}
+
+func (p *publisher) tell(ctx context.Context, messages []audit.StatusMessage) error {
 	if len(messages) == 0 {
-		return
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
 	for _, m := range messages {
 		r := txn.Record{Key: []byte(statusKey(m)), Value: statusJSON(m, p.sink.options.Instance)}
 		if err := p.add(ctx, p.sink.config.StatusTopic, r, origin{batch: fromStatus}); err != nil {
-			p.sink.options.Trouble(p.stream, p.sink.explain(p.sink.config.StatusTopic, err))
-			return
+			return err
 		}
 	}
-	if err := p.flush(ctx); err != nil {
-		p.sink.options.Trouble(p.stream, p.sink.explain(p.sink.config.StatusTopic, err))
+	return p.flush(ctx)
+}
+
+// Tell publishes status messages that belong to no commit. It tries for a few seconds.
+func (k *KafkaSink) Tell(ctx context.Context, messages []audit.StatusMessage) error {
+	k.telling.Lock()
+	defer k.telling.Unlock()
+	if k.teller == nil {
+		k.teller = k.open(audit.Stream{})
 	}
+	k.teller.begin(audit.Commit{})
+	defer k.teller.drop()
+	if err := k.teller.tell(ctx, messages); err != nil {
+		return k.explain(k.config.StatusTopic, err)
+	}
+	return nil
 }

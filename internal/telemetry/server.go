@@ -24,10 +24,11 @@ type ServerOptions struct {
 	Version  string
 	Started  time.Time
 	Streams  func() []audit.StreamStatus
-	Members  func() []Member // nil: this process alone
-	Metrics  *Metrics
-	Health   *Health
-	Log      *slog.Logger
+	// Members returns the processes of the group; false, or nil: only this one is known.
+	Members func() ([]Member, bool)
+	Metrics *Metrics
+	Health  *Health
+	Log     *slog.Logger
 }
 
 // Server serves the status page, /api/status, /metrics, /healthz and /readyz, all of them read-only.

@@ -33,7 +33,7 @@ type StreamStatus struct {
 
 // status builds the answer from the streams' present state, sorted by tenant and content type.
 func (s *Server) status() Status {
-	st := Status{Instance: s.opts.Instance, Version: s.opts.Version, Members: []Member{}, Streams: []StreamStatus{}}
+	st := Status{Instance: s.opts.Instance, Version: s.opts.Version, Streams: []StreamStatus{}}
 	for _, stream := range sorted(s.opts.Streams()) {
 		if stream.Gaps == nil {
 			stream.Gaps = []audit.GapStatus{}
@@ -42,10 +42,12 @@ func (s *Server) status() Status {
 			StreamStatus: stream, Since: known(stream.Since), Watermark: known(stream.Watermark),
 		})
 	}
+	whole := false
 	if s.opts.Members != nil {
-		st.Members = append(st.Members, s.opts.Members()...)
-	} else {
-		st.Members = append(st.Members, s.alone(st.Streams))
+		st.Members, whole = s.opts.Members()
+	}
+	if !whole {
+		st.Members = []Member{s.alone(st.Streams)}
 	}
 	for i := range st.Members {
 		if st.Members[i].Streams == nil {
@@ -55,11 +57,11 @@ func (s *Server) status() Status {
 	return st
 }
 
-// alone is the only member of a deployment without a group: it runs every stream that is run.
+// alone is this process as a member, with the streams that it runs itself.
 func (s *Server) alone(streams []StreamStatus) Member {
 	m := Member{ID: s.opts.Instance, Host: s.opts.Host, Since: s.opts.Started}
 	for _, stream := range streams {
-		if stream.State != audit.StateUnowned {
+		if stream.Owner == s.opts.Instance {
 			m.Streams = append(m.Streams, stream.Tenant+"/"+string(stream.ContentType))
 		}
 	}

@@ -10,14 +10,17 @@ import (
 
 // streams reads the gauges from the status of the streams whenever they are scraped.
 type streams struct {
+	instance string
 	snapshot func() []audit.StreamStatus
 
 	lastList, lastRecord, hoursToLoss, backlog, pending, owned, unowned *prometheus.Desc
 }
 
-// ObserveStreams adds the gauges of the streams, read from snapshot at each scrape. It may be called once.
-func (m *Metrics) ObserveStreams(snapshot func() []audit.StreamStatus) {
+// ObserveStreams adds the gauges of the streams, read from snapshot at each scrape. A stream that another instance owns
+// is left to it; one that nobody owns is told by all. It may be called once.
+func (m *Metrics) ObserveStreams(instance string, snapshot func() []audit.StreamStatus) {
 	m.registry.MustRegister(&streams{
+		instance:    instance,
 		snapshot:    snapshot,
 		lastList:    gauge("last_successful_list_timestamp_seconds", "When a listing last succeeded, 0 if never."),
 		lastRecord:  gauge("last_record_timestamp_seconds", "When a record was last published, 0 if never."),
@@ -44,10 +47,13 @@ func (c *streams) Describe(ch chan<- *prometheus.Desc) {
 func (c *streams) Collect(ch chan<- prometheus.Metric) {
 	owned, unowned := 0, 0
 	for _, s := range c.snapshot() {
-		if s.State == audit.StateUnowned {
+		switch {
+		case s.State == audit.StateUnowned:
 			unowned++
-		} else {
+		case s.Owner == c.instance:
 			owned++
+		default:
+			continue
 		}
 		for _, g := range []struct {
 			desc  *prometheus.Desc

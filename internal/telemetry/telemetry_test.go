@@ -46,7 +46,7 @@ func serve(t *testing.T, health *Health) http.Handler {
 	t.Helper()
 	m := NewMetrics()
 	m.Prepare(stream)
-	m.ObserveStreams(statuses)
+	m.ObserveStreams("one", statuses)
 	return NewServer(ServerOptions{
 		Instance: "one", Host: "host", Version: "1.2.3", Started: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC),
 		Streams: statuses, Metrics: m, Health: health, Log: slog.New(slog.DiscardHandler),

@@ -1,0 +1,115 @@
+package daemon
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"o365-kafka-connector/internal/audit"
+	"o365-kafka-connector/internal/checkpoint"
+	"o365-kafka-connector/internal/control"
+	"o365-kafka-connector/internal/pipeline"
+	"o365-kafka-connector/internal/telemetry"
+)
+
+const (
+	viewAge  = 2 * time.Second // owners write their status lines as often
+	viewWait = time.Second     // for a store or broker that is slow
+)
+
+// view is the status of the whole group: what this process runs as it knows it, the rest as its owners tell.
+type view struct {
+	board    *pipeline.Board
+	instance string
+
+	mu     sync.Mutex // guards the following, also while it asks
+	store  checkpoint.Operator
+	roster *control.Roster
+	others map[string]audit.StreamStatus // by key, of streams that run elsewhere or nowhere
+	asked  time.Time
+}
+
+// watch has the view ask the store from now on.
+func (v *view) watch(store checkpoint.Operator) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.store = store
+}
+
+func (v *view) join(r *control.Roster) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.roster = r
+}
+
+// members returns the processes of the group; false if there is no group, or it cannot be asked.
+func (v *view) members() ([]telemetry.Member, bool) {
+	v.mu.Lock()
+	roster := v.roster
+	v.mu.Unlock()
+	if roster == nil {
+		return nil, false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), viewWait)
+	defer cancel()
+	list, err := roster.Overview(ctx)
+	if err != nil { // the check of the group in /readyz tells of it
+		return nil, false
+	}
+	out := make([]telemetry.Member, 0, len(list))
+	for _, m := range list {
+		out = append(out, telemetry.Member{ID: m.Instance, Host: m.Host, Since: m.Since, Streams: m.Streams})
+	}
+	return out, true
+}
+
+// streams returns the status of every stream that this process is configured for.
+func (v *view) streams() []audit.StreamStatus {
+	list := v.board.Snapshot()
+	var away []audit.Stream
+	for _, s := range list {
+		if s.State == audit.StateUnowned {
+			away = append(away, streamOf(s))
+		}
+	}
+	others := v.ask(away)
+	for i, s := range list {
+		if told, ok := others[streamOf(s).Key()]; ok && s.State == audit.StateUnowned && told.Owner != v.instance {
+			list[i] = told
+		}
+	}
+	return list
+}
+
+func streamOf(s audit.StreamStatus) audit.Stream {
+	return audit.Stream{Tenant: audit.Tenant{ID: s.Tenant, Name: s.TenantName}, ContentType: s.ContentType}
+}
+
+// ask returns what the store knows of streams. Its last answer counts for a moment, and while it gives none.
+func (v *view) ask(streams []audit.Stream) map[string]audit.StreamStatus {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.roster == nil || len(streams) == 0 {
+		return nil
+	}
+	fresh := time.Since(v.asked) < viewAge && !slices.ContainsFunc(streams, func(s audit.Stream) bool {
+		_, ok := v.others[s.Key()]
+		return !ok
+	})
+	if fresh {
+		return v.others
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), viewWait)
+	defer cancel()
+	list, err := v.store.Statuses(ctx, streams)
+	v.asked = time.Now()
+	if err != nil { // the checks of /readyz and the streams tell of it
+		return v.others
+	}
+	v.others = map[string]audit.StreamStatus{}
+	for i, s := range streams {
+		v.others[s.Key()] = list[i]
+	}
+	return v.others
+}
