@@ -15,6 +15,7 @@ type Wish struct {
 	Command   string         `json:"command,omitempty"` // id of the command that asked for the state
 	Watermark *WatermarkWish `json:"watermark,omitempty"`
 	Backfills []Backfill     `json:"backfills,omitempty"` // in the order in which they were asked for
+	Outages   []Outage       `json:"outages,omitempty"`   // from the oldest to the newest; the owner takes out what its checkpoint tells
 }
 
 // Wanted returns the state that is wished for, Running if nobody asked for any.
@@ -23,6 +24,42 @@ func (w Wish) Wanted() DesiredState {
 		return Running
 	}
 	return w.State
+}
+
+// Stopped notes that a command stopped the subscription itself, in whole seconds.
+func (w *Wish) Stopped(at time.Time) {
+	if !w.open() {
+		w.Outages = append(w.Outages, Outage{From: at.UTC().Truncate(time.Second)})
+	}
+}
+
+// Started notes that the subscription is on again, in whole seconds, after an outage that is noted or began at off; a
+// zero off knows of none.
+func (w *Wish) Started(at, off time.Time) {
+	if !w.open() {
+		off = off.UTC().Truncate(time.Second)
+		if off.Unix() <= 0 || slices.ContainsFunc(w.Outages, func(o Outage) bool { return o.To.After(off) }) {
+			return
+		}
+		w.Outages = append(w.Outages, Outage{From: off})
+	}
+	last := &w.Outages[len(w.Outages)-1]
+	last.To = at.UTC().Truncate(time.Second)
+	if !last.To.After(last.From) {
+		last.To = last.From.Add(time.Second)
+	}
+}
+
+func (w *Wish) open() bool {
+	n := len(w.Outages)
+	return n > 0 && w.Outages[n-1].To.IsZero()
+}
+
+// Outage is a span without a subscription that commands caused while the stream's owner did not see it. One without an
+// end (To is zero) lasts.
+type Outage struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to,omitzero"`
 }
 
 // Backfill returns the back-fill with this id.

@@ -90,6 +90,7 @@ func testWish(t *testing.T, v vault) {
 			Filters: audit.BackfillFilters{RecordTypes: []string{"1"}, Workloads: []string{"Exchange"}, Operations: []string{"Send", "x"}},
 			Asked:   base, By: "me", Cancelled: true,
 		}},
+		Outages: []audit.Outage{{From: base.Add(-time.Hour), To: base.Add(-time.Minute)}, {From: base}},
 	}
 	change(t, store, func(w *audit.Wish) { *w = want })
 	if diff := cmp.Diff(want, wish(t, store)); diff != "" {
@@ -387,5 +388,20 @@ func testOperatorContext(t *testing.T, v vault) {
 		if err := call(); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func testOutages(t *testing.T, v vault) {
+	store := v.open(t)
+	const more = 30
+	change(t, store, func(w *audit.Wish) {
+		for i := range maxOutages + more {
+			w.Stopped(base.Add(time.Duration(i) * time.Hour))
+			w.Started(base.Add(time.Duration(i)*time.Hour+time.Minute), time.Time{})
+		}
+	})
+	list := wish(t, store).Outages
+	if len(list) != maxOutages || !list[0].From.Equal(base) || !list[0].To.Equal(base.Add(more*time.Hour+time.Minute)) {
+		t.Errorf("%d outages, the first one %+v", len(list), list[0])
 	}
 }

@@ -74,6 +74,7 @@ func testStore(t *testing.T, make func(t *testing.T) vault) {
 		{"WishIsKeptApart", testWish},
 		{"WishedBackfills", testWishBackfills},
 		{"WishesOfSeveral", testWishConcurrent},
+		{"WishedOutages", testOutages},
 		{"StatusLines", testStatus},
 		{"StatusOfUnownedStreams", testStatusUnowned},
 		{"Answers", testAnswers},

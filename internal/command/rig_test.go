@@ -45,7 +45,22 @@ type rig struct {
 	store    checkpoint.Store
 	api      *emulator.Emulator // nil if something else answers
 	progress chan command.Progress
-	down     error // of the store
+	down     error  // of the store
+	asked    func() // after each question for a wish
+}
+
+// asking tells when somebody has asked for a wish.
+type asking struct {
+	checkpoint.Store
+	*rig
+}
+
+func (a asking) Wish(ctx context.Context, s audit.Stream) (audit.Wish, error) {
+	w, err := a.Store.Wish(ctx, s)
+	if a.asked != nil {
+		a.asked()
+	}
+	return w, err
 }
 
 func stream(ct audit.ContentType) audit.Stream {
@@ -95,7 +110,7 @@ func rigFor(t *testing.T, api http.Handler, tenants ...string) *rig {
 	})
 	var mu sync.Mutex
 	r.executor = command.New(command.Options{
-		Config: cfg, Store: func() (checkpoint.Operator, error) { return store, r.down },
+		Config: cfg, Store: func() (checkpoint.Operator, error) { return asking{store, r}, r.down },
 		Client: func(t config.Tenant) (*source.Client, error) {
 			mu.Lock()
 			defer mu.Unlock()

@@ -44,7 +44,8 @@ func (c *call) startSubscription(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	since := c.alreadySince(ctx, client)
+	before := c.before(ctx)
+	since := before.on(c.lastStart(ctx), client.Now())
 	already, err := enabled(ctx, client, c.command.Arguments.ContentType)
 	if err != nil {
 		return err
@@ -59,22 +60,65 @@ func (c *call) startSubscription(ctx context.Context) error {
 	if already {
 		outcome, text = control.OutcomeAlreadyEnabled, "The subscription to content type "+c.typed()+" is already enabled"
 	}
-	if err := c.wish(ctx, audit.Running, since); err != nil {
+	err = c.wish(ctx, desire{audit.Running, since, func(w *audit.Wish) bool {
+		w.Started(since, before.off(w, already))
+		return true
+	}})
+	if err != nil {
 		text += "\nWhat is wanted could not be remembered, so a stream that was stopped or paused stays so: " +
 			err.Error() + ". Run the command again when the store of checkpoints answers."
 	}
 	return c.reply(outcome, text, original("Subscription", c.contextOf(c.tenant(), c.command.Arguments.ContentType, true)))
 }
 
-// alreadySince is from when on there may be content of a subscription that turns out to be enabled: of a stream that
-// was stopped, since then, for nobody knows when somebody started it again.
-func (c *call) alreadySince(ctx context.Context, client *source.Client) time.Time {
-	if store, err := c.options.Store(); err == nil {
-		if known, err := peek(ctx, store, c.stream()); err == nil && known.Desired.State == audit.Stopped {
-			return known.Desired.Since.Add(time.Second)
-		}
+// former is what is known of a stream's subscription before a start; nothing if the store does not answer.
+type former struct {
+	obeyed audit.Desired
+	outage audit.Outage // the newest that commands noted
+}
+
+func (c *call) before(ctx context.Context) (f former) {
+	store, err := c.options.Store()
+	if err != nil {
+		return f
 	}
-	return client.Now()
+	if known, err := peek(ctx, store, c.stream()); err == nil {
+		f.obeyed = known.Desired
+	}
+	if wish, err := store.Wish(ctx, c.stream()); err == nil && len(wish.Outages) > 0 {
+		f.outage = wish.Outages[len(wish.Outages)-1]
+	}
+	return f
+}
+
+// on is from when on there may be content of a subscription that turns out to be enabled: after a stop, since it was
+// started from here, or else since the stop, for nobody knows when somebody started it again.
+func (f former) on(started, now time.Time) time.Time {
+	var stopped time.Time
+	switch {
+	case !f.outage.From.IsZero() && f.outage.To.IsZero():
+		stopped = f.outage.From
+	case f.obeyed.State == audit.Stopped && !f.outage.To.After(f.obeyed.Since):
+		stopped = f.obeyed.Since
+	default:
+		return now
+	}
+	if started.After(stopped) {
+		return started
+	}
+	return stopped.Add(time.Second)
+}
+
+// off is since when the subscription was off; zero if nobody knows. A stop that was asked for may have been cut off after
+// it was done at Microsoft.
+func (f former) off(w *audit.Wish, already bool) time.Time {
+	switch {
+	case f.obeyed.State == audit.Stopped:
+		return f.obeyed.Since
+	case !already && w.State == audit.Stopped:
+		return w.Since
+	}
+	return time.Time{}
 }
 
 func (c *call) startNow(ctx context.Context, client *source.Client) (already bool, err error) {

@@ -103,8 +103,12 @@ func TestStartOfAStoppedStreamThatIsEnabledAlready(t *testing.T) {
 	if a := r.do("!start-subscription content_type=Audit.Exchange"); a.outcome != control.OutcomeAlreadyEnabled {
 		t.Errorf("%+v", a)
 	}
-	if w := r.wish(stream(audit.Exchange)); !w.Since.Equal(stopped.Add(time.Second)) {
+	w := r.wish(stream(audit.Exchange))
+	if !w.Since.Equal(stopped.Add(time.Second)) {
 		t.Errorf("wish since %s, want a second after %s", w.Since, stopped)
+	}
+	if len(w.Outages) != 1 || !w.Outages[0].From.Equal(stopped) || !w.Outages[0].To.Equal(stopped.Add(time.Second)) {
+		t.Errorf("outages %+v", w.Outages)
 	}
 }
 
@@ -120,5 +124,45 @@ func TestStartAndStopWithoutTheStore(t *testing.T) {
 	r.do("!stop-subscription content_type=Audit.Exchange now=true").refused(t, control.OutcomeFailed, "redis is away")
 	if n := r.api.Stats().Count("stop", ""); n != 0 {
 		t.Errorf("%d stops", n)
+	}
+}
+
+// What nobody owns has nobody to note from when to when it was off: the wish tells it to the next owner.
+func TestStopAndStartWithoutAnOwnerAreNoted(t *testing.T) {
+	r := newRig(t, emulator.Config{})
+	s := stream(audit.Exchange)
+	before := time.Now().UTC().Truncate(time.Second)
+	r.do("!stop-subscription content_type=Audit.Exchange")
+	if a := r.do("!stop-subscription content_type=Audit.Exchange"); a.outcome != control.OutcomeAlreadyStopped {
+		t.Errorf("%+v", a)
+	}
+	w := r.wish(s)
+	if len(w.Outages) != 1 || w.Outages[0].From.Before(before) || w.Outages[0].From.After(time.Now()) || !w.Outages[0].To.IsZero() {
+		t.Fatalf("outages %+v", w.Outages)
+	}
+	from := w.Outages[0].From
+	for range 2 {
+		if a := r.do("!start-subscription content_type=Audit.Exchange"); a.err != nil {
+			t.Fatal(a.err)
+		}
+		if w = r.wish(s); len(w.Outages) != 1 || !w.Outages[0].From.Equal(from) || !w.Outages[0].To.After(from) || w.State != audit.Running {
+			t.Fatalf("wish %+v", w)
+		}
+	}
+}
+
+// An owner that was killed after it had stopped the subscription may not have noted it.
+func TestStartAfterAStopThatNobodyNoted(t *testing.T) {
+	r := newRig(t, emulator.Config{Unsubscribed: true})
+	s := stream(audit.Exchange)
+	asked := time.Now().Add(-time.Hour).UTC().Truncate(time.Second)
+	if err := r.store.ChangeWish(t.Context(), s, func(w *audit.Wish) { w.State, w.Since = audit.Stopped, asked }); err != nil {
+		t.Fatal(err)
+	}
+	if a := r.do("!start-subscription content_type=Audit.Exchange"); a.outcome != control.OutcomeDone {
+		t.Fatalf("%+v", a)
+	}
+	if w := r.wish(s); len(w.Outages) != 1 || !w.Outages[0].From.Equal(asked) || time.Since(w.Outages[0].To) > time.Minute {
+		t.Errorf("wish %+v", w)
 	}
 }

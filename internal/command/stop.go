@@ -64,7 +64,7 @@ func (s *stop) success() string {
 }
 
 func (s *stop) already(ctx context.Context) error {
-	if err := s.wish(ctx, audit.Stopped, s.client.Now()); err != nil {
+	if err := s.stopped(ctx); err != nil {
 		return err
 	}
 	return s.answer(control.OutcomeAlreadyStopped, "The subscription to content type "+s.typed()+" is already stopped")
@@ -73,7 +73,7 @@ func (s *stop) already(ctx context.Context) error {
 // now counts, writes the wish and stops, in this order: from the wish on, an owner completes what is cut off here.
 func (s *stop) now(ctx context.Context) error {
 	unread := s.unread(ctx)
-	if err := s.wish(ctx, audit.Stopped, s.client.Now()); err != nil {
+	if err := s.stopped(ctx); err != nil {
 		return err
 	}
 	err := s.client.Stop(ctx, s.stream())
@@ -84,6 +84,12 @@ func (s *stop) now(ctx context.Context) error {
 		return fmt.Errorf("the wish to stop is stored, but the subscription is still on: %w", err)
 	}
 	return s.answer(control.OutcomeDone, s.success()+"\n"+unread)
+}
+
+// stopped writes the wish and, since no owner may be there to see it, from when on content is lost.
+func (s *stop) stopped(ctx context.Context) error {
+	now := s.client.Now()
+	return s.wish(ctx, desire{audit.Stopped, now, func(w *audit.Wish) bool { w.Stopped(now); return true }})
 }
 
 // unread says how many blobs nobody can read after the stop.
@@ -117,7 +123,7 @@ func (s *stop) countUnread(ctx context.Context) (int, error) {
 
 // drain waits until the owner has read everything and stopped.
 func (s *stop) drain(ctx context.Context) error {
-	if err := s.wish(ctx, audit.Stopped, s.client.Now()); err != nil {
+	if err := s.wish(ctx, desire{state: audit.Stopped, since: s.client.Now()}); err != nil {
 		return err
 	}
 	lost, stopped := time.Time{}, time.Time{} // since when

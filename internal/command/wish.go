@@ -17,17 +17,24 @@ const (
 	obedience = 15 * time.Second       // that an owner is given; it reads the wish before every poll
 )
 
-// wish writes what the stream shall do, and since when. A command that is done again changes nothing.
-func (c *call) wish(ctx context.Context, state audit.DesiredState, since time.Time) error {
+// desire is a state that the stream shall be in, and since when.
+type desire struct {
+	state audit.DesiredState
+	since time.Time
+	with  func(*audit.Wish) bool // looks at the wish and changes more of it, in the same step; false leaves it as it is
+}
+
+// wish writes what the stream shall do. A command that is done again changes nothing.
+func (c *call) wish(ctx context.Context, d desire) error {
 	store, err := c.options.Store()
 	if err != nil {
 		return err
 	}
 	return store.ChangeWish(ctx, c.stream(), func(w *audit.Wish) {
-		if w.Command == c.command.ID {
+		if w.Command == c.command.ID || d.with != nil && !d.with(w) {
 			return
 		}
-		w.State, w.Since, w.By, w.Command = state, since.UTC(), c.command.IssuedBy, c.command.ID
+		w.State, w.Since, w.By, w.Command = d.state, d.since.UTC(), c.command.IssuedBy, c.command.ID
 	})
 }
 
@@ -82,7 +89,15 @@ func (c *call) setState(ctx context.Context, state audit.DesiredState, done stri
 	if err != nil {
 		return err
 	}
-	if err := c.wish(ctx, state, time.Now()); err != nil {
+	stopped := false // meanwhile: pausing and resuming undo no stop
+	err = c.wish(ctx, desire{state, time.Now(), func(w *audit.Wish) bool {
+		stopped = w.State == audit.Stopped
+		return !stopped
+	}})
+	if err == nil && stopped {
+		err = c.refuseStopped()
+	}
+	if err != nil {
 		return err
 	}
 	owned := true
@@ -118,10 +133,14 @@ func (c *call) changeable(ctx context.Context) (checkpoint.Operator, error) {
 		return nil, err
 	}
 	if state == audit.Stopped {
-		return nil, refused("stopped", fmt.Sprintf("stream %s is stopped", c.stream()),
-			"run start-subscription "+c.typed()+" to have it read again")
+		return nil, c.refuseStopped()
 	}
 	return store, nil
+}
+
+func (c *call) refuseStopped() error {
+	return refused("stopped", fmt.Sprintf("stream %s is stopped", c.stream()),
+		"run start-subscription "+c.typed()+" to have it read again")
 }
 
 // wanted is what the stream's owner obeys or is about to obey.

@@ -98,3 +98,22 @@ func (r *rig) take(s audit.Stream, c audit.Checkpoint) checkpoint.Handle {
 	}
 	return h
 }
+
+// A stop between a look at the stream and the change of its wish is not undone.
+func TestResumeDoesNotUndoAStop(t *testing.T) {
+	for _, line := range []string{"!resume content_type=audit.general", "!pause content_type=audit.general"} {
+		r := newRig(t, emulator.Config{})
+		s := stream(audit.General)
+		r.asked = func() {
+			r.asked = nil
+			if err := r.store.ChangeWish(t.Context(), s, func(w *audit.Wish) { w.State = audit.Stopped }); err != nil {
+				t.Error(err)
+			}
+		}
+		r.do(line).refused(t, control.OutcomeRefused, "start-subscription")
+		if w := r.wish(s); w.State != audit.Stopped {
+			t.Errorf("%s: wish %+v", line, w)
+		}
+		r.do(line).refused(t, control.OutcomeRefused, "start-subscription")
+	}
+}

@@ -176,11 +176,9 @@ func (w *run) endFill(ctx context.Context, p audit.BackfillProgress, state audit
 	return nil
 }
 
-// forget takes an ended back-fill out of the wish. A failure shows as a wish that cannot be read, and it is tried again.
+// forget takes an ended back-fill out of the wish.
 func (w *run) forget(ctx context.Context, id string) {
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
-	defer cancel()
-	_ = w.Operator.ChangeWish(ctx, w.Stream, func(wish *audit.Wish) {
+	w.changeWish(ctx, func(wish *audit.Wish) {
 		var rest []audit.Backfill
 		for _, b := range wish.Backfills {
 			if b.ID != id {

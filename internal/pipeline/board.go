@@ -160,13 +160,21 @@ func (r *Report) published(records int) {
 	r.rate.add(now, int64(records))
 }
 
+// replaces reports whether a gap takes the place of an open one.
+func replaces(g, open audit.Gap) bool {
+	return open.To.IsZero() && open.Cause == g.Cause && open.From.Equal(g.From)
+}
+
+// closes reports whether the gap is shown already, as an open one.
+func (r *Report) closes(g audit.Gap) bool {
+	return slices.ContainsFunc(r.lost(), func(o audit.Gap) bool { return replaces(g, o) })
+}
+
 func (r *Report) gap(gaps []audit.Gap) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, g := range gaps {
-		r.gaps = slices.DeleteFunc(r.gaps, func(o audit.Gap) bool {
-			return o.To.IsZero() && o.Cause == g.Cause && o.From.Equal(g.From)
-		})
+		r.gaps = slices.DeleteFunc(r.gaps, func(o audit.Gap) bool { return replaces(g, o) })
 	}
 	r.gaps = append(r.gaps, gaps...)
 	r.gaps = r.gaps[max(0, len(r.gaps)-maxGaps):]

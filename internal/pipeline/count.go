@@ -39,7 +39,7 @@ func (w *run) count(group []outcome, gaps []audit.Gap, receipt audit.Receipt) {
 		}
 	}
 	for _, g := range gaps {
-		if g.Cause == audit.CauseStopped && !g.To.IsZero() {
+		if w.report.closes(g) {
 			continue // it was counted when it opened
 		}
 		w.Meter.Gap(w.Stream, g.Cause)

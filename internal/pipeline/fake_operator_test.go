@@ -19,7 +19,7 @@ func (o fakeOperator) Wish(context.Context, audit.Stream) (audit.Wish, error) {
 		return audit.Wish{}, err
 	}
 	wish := o.wish
-	wish.Backfills = slices.Clone(wish.Backfills)
+	wish.Backfills, wish.Outages = slices.Clone(wish.Backfills), slices.Clone(wish.Outages)
 	return wish, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"o365-kafka-connector/internal/audit"
 )
@@ -14,24 +15,37 @@ type memory struct {
 	desired audit.Desired
 	moved   string
 	fills   map[string]audit.BackfillProgress
-	skipped []audit.Gap // stretches that an operator wants nobody to read
+	skipped []audit.Gap        // stretches that an operator wants nobody to read
+	started map[time.Time]bool // ends of the gaps of stops
 }
 
 func newMemory(c audit.Checkpoint) *memory {
-	m := &memory{desired: c.Desired, moved: c.Moved, fills: map[string]audit.BackfillProgress{}}
+	m := &memory{
+		desired: c.Desired, moved: c.Moved, fills: map[string]audit.BackfillProgress{}, started: map[time.Time]bool{},
+	}
 	for _, p := range c.Backfills {
 		m.fills[p.ID] = p
 	}
-	m.skip(c.Gaps)
+	m.note(c.Gaps)
 	return m
 }
 
-func (m *memory) skip(gaps []audit.Gap) {
+func (m *memory) note(gaps []audit.Gap) {
 	for _, g := range gaps {
-		if g.Cause == audit.CauseSkipped {
+		switch {
+		case g.Cause == audit.CauseSkipped:
 			m.skipped = append(m.skipped, g)
+		case g.Cause == audit.CauseStopped && !g.To.IsZero():
+			m.started[g.To.UTC()] = true
 		}
 	}
+}
+
+// told reports whether there is a gap of a stop that ends there.
+func (m *memory) told(end time.Time) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.started[end.UTC()]
 }
 
 // record takes over what an applied entry says.
@@ -48,7 +62,7 @@ func (m *memory) record(e audit.Entry) {
 		m.moved = e.Watermark.Command
 		m.skipped = slices.DeleteFunc(m.skipped, func(g audit.Gap) bool { return g.To.After(e.Watermark.To) })
 	}
-	m.skip(e.Gaps)
+	m.note(e.Gaps)
 }
 
 // obeyed returns the state that the stream obeys.

@@ -24,10 +24,15 @@ func wanted(wish audit.Wish, obeyed audit.Desired) audit.DesiredState {
 // something else.
 func (w *run) obey(ctx context.Context) error {
 	for ctx.Err() == nil {
+		if err := w.tellOutages(ctx); err != nil {
+			return err
+		}
 		obeyed := w.memory.obeyed()
 		wish, _ := w.desk.read()
 		state := wanted(wish, obeyed)
-		phase, end := w.desk.while(ctx, func(next audit.Wish) bool { return wanted(next, obeyed) == state })
+		phase, end := w.desk.while(ctx, func(next audit.Wish) bool {
+			return wanted(next, obeyed) == state && len(w.untold(next)) == 0
+		})
 		err := w.inPhase(ctx, phase, step{state, obeyed.State})
 		end()
 		if err != nil {

@@ -205,6 +205,9 @@ func (w *run) reopened(from time.Time) time.Time {
 		return p.Watermark.UTC().Truncate(time.Second)
 	}
 	now := w.Source.Now().UTC().Truncate(time.Second)
+	if end := w.outageEnd(from); !end.IsZero() {
+		return end
+	}
 	wish, _ := w.desk.read()
 	asked := latest(wish.Since, p.SubscribeTried).UTC().Truncate(time.Second)
 	if !asked.After(from) {
