@@ -37,6 +37,7 @@ type Daemon struct {
 	board   *pipeline.Board
 	view    *view
 	health  *telemetry.Health
+	budget  *budgetSeam
 	tenants []*tenant
 	gate    gate
 }
@@ -49,7 +50,7 @@ func New(c *config.Config, o Options) (*Daemon, error) {
 	}
 	d := &Daemon{
 		config: c, log: o.Log, metrics: o.Metrics, version: o.Version, host: host, name: c.Control.InstanceID,
-		health: &telemetry.Health{},
+		health: &telemetry.Health{}, budget: newBudgetSeam(),
 	}
 	if d.name == "" {
 		d.name = host
@@ -132,6 +133,7 @@ func (d *Daemon) work(ctx context.Context, s services) error {
 	}
 	d.addChecks(s)
 	d.view.watch(s.store)
+	d.budget.bind(s.store)
 	deployment, err := d.prepare(ctx, s)
 	if ctx.Err() != nil {
 		return nil

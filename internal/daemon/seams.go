@@ -3,6 +3,8 @@ package daemon
 import (
 	"context"
 	"errors"
+	"sync/atomic"
+	"time"
 
 	"o365-kafka-connector/internal/audit"
 	"o365-kafka-connector/internal/checkpoint"
@@ -31,6 +33,38 @@ func (s sourceSeam) Unsubscribe(ctx context.Context, stream audit.Stream) error 
 		return nil
 	}
 	return err
+}
+
+// budgetSeam is the budget of all clients' requests: the store's, if it is one that instances share.
+type budgetSeam struct {
+	local  *source.LocalBudget
+	shared atomic.Pointer[checkpoint.Budget]
+}
+
+func newBudgetSeam() *budgetSeam { return &budgetSeam{local: source.NewLocalBudget()} }
+
+// bind has the budget kept in the store from now on. Clients send nothing earlier.
+func (b *budgetSeam) bind(store checkpoint.Store) {
+	if shared, ok := checkpoint.SharedBudget(store); ok {
+		b.shared.Store(shared)
+	}
+}
+
+func (b *budgetSeam) budget() source.Budget {
+	if shared := b.shared.Load(); shared != nil {
+		return shared
+	}
+	return b.local
+}
+
+// Take asks for requests.
+func (b *budgetSeam) Take(ctx context.Context, d audit.Demand) (int, time.Duration, error) {
+	return b.budget().Take(ctx, d)
+}
+
+// Throttled slows a tenant down.
+func (b *budgetSeam) Throttled(ctx context.Context, tenant string, retryAfter time.Duration) error {
+	return b.budget().Throttled(ctx, tenant, retryAfter)
 }
 
 // sinkSeam tells, besides, when nobody is left to publish to.

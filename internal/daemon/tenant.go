@@ -37,7 +37,7 @@ func NewClient(t config.Tenant, o source.Options) (*source.Client, error) {
 }
 
 func (d *Daemon) newTenant(t config.Tenant) (*tenant, error) {
-	client, err := NewClient(t, source.Options{Meter: d.metrics, Logger: d.log.With("tenant", t.Name)})
+	client, err := NewClient(t, source.Options{Budget: d.budget, Meter: d.metrics, Logger: d.log.With("tenant", t.Name)})
 	if err != nil {
 		return nil, err
 	}
