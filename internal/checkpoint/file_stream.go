@@ -208,9 +208,11 @@ func (f *fileStream) reset(c audit.Checkpoint) error {
 	fresh.firstStart, fresh.progress = micros(c.FirstStart), *storeProgress(c.Progress)
 	fresh.desired = desiredDocument{State: c.Desired.State, Since: c.Desired.Since.UTC()}
 	fresh.moved = c.Moved
-	for _, b := range c.Backfills {
-		fresh.backfills = append(fresh.backfills, storeBackfill(b))
+	d := storeEntry(audit.Entry{Pending: c.Pending, Gaps: c.Gaps, Backfills: c.Backfills}, c.Position)
+	for _, p := range d.Pending {
+		fresh.pending[audit.HashOf(p.ID)] = p
 	}
+	fresh.gaps, fresh.backfills = d.Gaps, d.Backfills
 	return f.rewrite(fresh)
 }
 

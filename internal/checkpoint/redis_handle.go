@@ -86,7 +86,8 @@ func (h *redisHandle) load(ctx context.Context, epoch ...any) (audit.Checkpoint,
 // Reset starts again at N = 0.
 func (h *redisHandle) Reset(ctx context.Context, c audit.Checkpoint) error {
 	args := []any{h.epoch, newToken(), string(c.Desired.State), micros(c.Desired.Since), c.Moved}
-	args, err := appendBackfills(args, c.Backfills)
+	d := storeEntry(audit.Entry{Pending: c.Pending, Gaps: c.Gaps, Backfills: c.Backfills}, c.Position)
+	args, err := appendLists(args, d)
 	if err != nil {
 		return h.wrap("reset checkpoint", err)
 	}
@@ -149,7 +150,13 @@ func applyArguments(d entryDocument) ([]any, error) {
 	} else {
 		args = append(args, "", "")
 	}
-	args = append(args, int64(backfillAge/time.Second), maxBackfills, len(d.Pending))
+	args = append(args, int64(backfillAge/time.Second), maxBackfills)
+	return appendLists(args, d)
+}
+
+// appendLists adds pending blobs, gaps and back-fills: of each list the number, then two arguments for each element.
+func appendLists(args []any, d entryDocument) ([]any, error) {
+	args = append(args, len(d.Pending))
 	for _, p := range d.Pending {
 		document, err := json.Marshal(p)
 		if err != nil {
@@ -165,13 +172,8 @@ func applyArguments(d entryDocument) ([]any, error) {
 		}
 		args = append(args, max(0, micros(g.Noted)), document)
 	}
-	return appendBackfills(args, d.Backfills)
-}
-
-// appendBackfills adds their number, then id and value of each.
-func appendBackfills(args []any, list []audit.BackfillProgress) ([]any, error) {
-	args = append(args, len(list))
-	for _, p := range list {
+	args = append(args, len(d.Backfills))
+	for _, p := range d.Backfills {
 		value, err := packBackfill(p)
 		if err != nil {
 			return nil, err

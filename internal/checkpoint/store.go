@@ -53,8 +53,8 @@ type Handle interface {
 	// Load returns what is remembered. (zero, false, nil): nothing is. (zero, false, audit.ErrLost): something is,
 	// but part of it is missing or does not fit the rest; as after nothing, Reset makes it usable again.
 	Load(ctx context.Context) (audit.Checkpoint, bool, error)
-	// Reset forgets everything but the epoch and starts at N = 0 with c's position, first start, progress, desired
-	// state, moving command and back-fills; the rest of c does not count. Wish and status are no part of it.
+	// Reset forgets everything but the epoch and starts at N = 0 with what c says, in one step; its N and epoch do not
+	// count. Wish and status are no part of it.
 	Reset(ctx context.Context, c audit.Checkpoint) error
 	// Unseen returns those of the hashes that are not in the ledger, in the same order, if the checkpoint stands at n.
 	Unseen(ctx context.Context, n int64, hashes []audit.Hash) ([]audit.Hash, error)

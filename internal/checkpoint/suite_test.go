@@ -417,11 +417,17 @@ func testReset(t *testing.T, v vault) {
 	if err := h.Advance(t.Context(), audit.Progress{Watermark: base.Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.Reset(t.Context(), audit.Checkpoint{Position: 5, Progress: audit.Progress{Watermark: base}}); err != nil {
+	kept := audit.Checkpoint{
+		Position: 5, FirstStart: base, Progress: audit.Progress{Watermark: base}, Moved: "c-1",
+		Pending: []audit.Pending{pendingBlob("b")}, Gaps: []audit.Gap{{From: base, Cause: audit.CauseStopped, Noted: base}},
+		Desired: audit.Desired{State: audit.Stopped, Since: base}, Backfills: []audit.BackfillProgress{backfill("b", time.Time{})},
+	}
+	if err := h.Reset(t.Context(), kept); err != nil {
 		t.Fatal(err)
 	}
 	c := load(t, h)
-	want := audit.Checkpoint{Epoch: c.Epoch, Position: 5, Progress: audit.Progress{Watermark: base}}
+	want := kept
+	want.Epoch = c.Epoch
 	if diff := cmp.Diff(want, c); diff != "" {
 		t.Error(diff)
 	}

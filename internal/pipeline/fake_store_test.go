@@ -51,8 +51,12 @@ func (h *fakeHandle) Load(context.Context) (audit.Checkpoint, bool, error) {
 func (h *fakeHandle) Reset(_ context.Context, c audit.Checkpoint) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if err := call(h.world, h.onStore, "reset"); err != nil {
+		return err
+	}
+	c.Pending, c.Gaps, c.Backfills = slices.Clone(c.Pending), slices.Clone(c.Gaps), slices.Clone(c.Backfills)
 	h.c, h.exists, h.world.ledger = c, true, map[audit.Hash]bool{}
-	return nil
+	return call(h.world, h.onStore, "was reset")
 }
 
 func (h *fakeHandle) Unseen(_ context.Context, n int64, hashes []audit.Hash) ([]audit.Hash, error) {

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -67,19 +66,6 @@ func (l *ledger) reset(ctx context.Context, c audit.Checkpoint) error {
 	}
 	l.n, l.progress = 0, c.Progress
 	l.report.moved(c.Progress.Watermark)
-	return nil
-}
-
-// remember stores blobs that were pending when the checkpoint was lost: no listing would find them again.
-func (l *ledger) remember(ctx context.Context, c *audit.Checkpoint, pending []audit.Pending) error {
-	if len(pending) == 0 {
-		return nil
-	}
-	e := audit.Entry{N: c.N + 1, Epoch: c.Epoch, Time: time.Now().UTC(), Pending: pending}
-	if err := l.apply(ctx, e, c.Position); err != nil {
-		return fmt.Errorf("store pending blobs: %w", err)
-	}
-	c.N, c.Pending = e.N, pending
 	return nil
 }
 

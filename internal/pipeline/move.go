@@ -42,13 +42,12 @@ func (w *run) move(ctx context.Context, m *audit.WatermarkWish) error {
 	return nil
 }
 
-// forgetAll resets the checkpoint, so that everything after a moment is published again. Pending blobs and gaps stay:
-// no listing would find the ones again, and the others have happened.
+// forgetAll resets the checkpoint, so that everything after a moment is published again. Pending blobs and gaps stay, in
+// the same step: no listing would find the ones again, and the others have happened.
 func (w *run) forgetAll(ctx context.Context, to time.Time) error {
 	progress := audit.Progress{Watermark: to, SubscribeTried: w.ledger.at().SubscribeTried}
-	gaps, pending := w.report.lost(), w.claims.all()
 	err := w.ledger.reset(ctx, audit.Checkpoint{
-		Position: -1, FirstStart: to, Progress: progress,
+		Position: -1, FirstStart: to, Progress: progress, Pending: w.claims.all(), Gaps: w.report.lost(),
 		Desired: w.memory.obeyed(), Backfills: w.memory.allFills(),
 		Moved: w.memory.mover(), // not yet the command: killed here, the next run does it again
 	})
@@ -56,9 +55,5 @@ func (w *run) forgetAll(ctx context.Context, to time.Time) error {
 		return err
 	}
 	w.start = to
-	e := audit.Entry{N: w.ledger.next(), Epoch: w.epoch, Time: time.Now().UTC(), Pending: pending, Gaps: gaps}
-	if e.Empty() {
-		return nil
-	}
-	return w.ledger.apply(ctx, e, -1)
+	return nil
 }

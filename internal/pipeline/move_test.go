@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -121,4 +122,48 @@ func TestResetPublishesAgainOnce(t *testing.T) {
 			t.Errorf("stored %+v", c)
 		}
 	})
+}
+
+// TestKilledResetKeepsWhatIsPending ends the process at every call that a reset makes to the store, before it took
+// effect and after.
+func TestKilledResetKeepsWhatIsPending(t *testing.T) {
+	for kill := 1; ; kill++ {
+		calls := 0
+		synctest.Test(t, func(t *testing.T) {
+			w, now := pausedWorld(t)
+			w.runFor(t, time.Minute) // obeys the pause
+			w.mu.Lock()
+			w.c.Pending = []audit.Pending{{Blob: audit.Blob{ID: "bad", Created: now.Add(-30 * time.Hour)}, Cause: audit.CauseServer}}
+			w.c.Gaps = []audit.Gap{{From: now.Add(-50 * time.Hour), To: now.Add(-49 * time.Hour), Cause: audit.CauseAge, Noted: now}}
+			w.mu.Unlock()
+			w.add("bad", now.Add(-30*time.Hour), "bad")
+			w.askMove(audit.WatermarkWish{Reset: true, To: now.Add(-50 * time.Minute), Command: "c1"})
+			w.onStore = func(call string) error {
+				if call == "acquire" || call == "wish" {
+					return nil
+				}
+				if calls++; calls >= kill { // as long as this process lives, nothing is stored any more
+					return errors.New("connection refused")
+				}
+				return nil
+			}
+			w.runFor(t, time.Minute)
+			w.onStore = nil
+			w.runFor(t, time.Minute)
+			if c := w.stored(); c.Moved != "c1" || len(c.Pending) != 1 || len(c.Gaps) != 1 {
+				t.Errorf("call %d: moved by %q, pending %v, gaps %v", kill, c.Moved, c.Pending, c.Gaps)
+			}
+			w.ask(audit.Running)
+			w.runFor(t, time.Hour)
+			if w.delivered["bad"] != 1 {
+				t.Errorf("call %d: the pending blob was delivered %d times", kill, w.delivered["bad"])
+			}
+		})
+		if calls < kill {
+			if kill < 4 {
+				t.Errorf("a reset makes only %d calls", calls)
+			}
+			return
+		}
+	}
 }

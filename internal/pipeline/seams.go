@@ -98,7 +98,7 @@ type Checkpointer interface {
 type Handle interface {
 	// Load returns what is remembered; false if there is nothing or nothing usable.
 	Load(ctx context.Context) (audit.Checkpoint, bool, error)
-	// Reset forgets everything but the epoch and starts at N = 0 with this first start and progress.
+	// Reset forgets everything but the epoch and starts at N = 0 with what c says, in one step.
 	Reset(ctx context.Context, c audit.Checkpoint) error
 	// Unseen returns those of the hashes that are not in the ledger, in the same order, if the checkpoint stands at n.
 	Unseen(ctx context.Context, n int64, hashes []audit.Hash) ([]audit.Hash, error)

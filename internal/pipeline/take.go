@@ -63,6 +63,7 @@ func (r *Runner) reset(ctx context.Context, h Handle, s Settings, known audit.Ch
 	progress := audit.Progress{Watermark: start, SubscribeTried: known.Progress.SubscribeTried}
 	fresh := audit.Checkpoint{
 		FirstStart: start, Progress: progress, Desired: known.Desired, Moved: known.Moved, Backfills: known.Backfills,
+		Pending: known.Pending, // no listing would find them again
 	}
 	err := insist(ctx, r.Meter, report, func() error { return h.Reset(ctx, fresh) })
 	if err != nil {
@@ -78,10 +79,6 @@ func (r *Runner) reset(ctx context.Context, h Handle, s Settings, known audit.Ch
 	})
 	if err != nil {
 		return fresh, fmt.Errorf("load checkpoint: %w", err)
-	}
-	l := &ledger{handle: h, report: report, meter: r.Meter, n: c.N}
-	if err := l.remember(ctx, &c, known.Pending); err != nil {
-		return fresh, err
 	}
 	if lost {
 		report.log.Warn("checkpoint was lost; blobs published before may be published again", "from", start)
