@@ -173,10 +173,20 @@ func (s *sender) settle(b *Batch, a answer, r *round) {
 	case lost, fenced:
 		r.fail(b, v, produceError(at, part))
 	default:
-		b.doubt = true
+		b.doubt = b.doubt || mayBeWritten(kafka.Error(part.ErrorCode))
 		s.topics.Forget(at.Topic)
 		r.fail(b, v, produceError(at, part))
 	}
+}
+
+// mayBeWritten tells whether a batch may stand in the leader's log although the answer is an error: it was not
+// replicated in time, or the code is one that says nothing.
+func mayBeWritten(code kafka.Error) bool {
+	switch code {
+	case kafka.RequestTimedOut, kafka.NotEnoughReplicasAfterAppend, kafka.NetworkException, kafka.KafkaStorageError:
+		return true
+	}
+	return verdicts[code] == unlisted
 }
 
 func refusalOf(b *Batch, part produce.ResponsePartition) Refusal {

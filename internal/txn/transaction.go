@@ -128,13 +128,25 @@ func (t *Transactor) enroll(ctx context.Context, batches []*Batch) error {
 		request.Topics = append(request.Topics, addpartitionstotxn.RequestTopic{Name: topic, Partitions: fresh[topic]})
 	}
 	t.open()
-	if _, err := t.ask(ctx, question{of: &t.transactions, what: "add partitions to the transaction", request: request}); err != nil {
+	if _, err := t.ask(ctx, question{
+		of: &t.transactions, what: "add partitions to the transaction", request: request,
+		doubt: func(ctx context.Context, topic string) error { return t.shrunk(ctx, topic, slices.Max(fresh[topic])) },
+	}); err != nil {
 		return err
 	}
 	for _, b := range batches {
 		t.enrolled[b.Partition] = true
 	}
 	return nil
+}
+
+// shrunk returns ErrMoved if a topic that exists has no partition of this number.
+func (t *Transactor) shrunk(ctx context.Context, topic string, number int32) error {
+	t.topics.Forget(topic)
+	if known, err := t.topics.Partitions(ctx, topic); err == nil && int(number) >= len(known) {
+		return fmt.Errorf("partition %d of topic %s: %w", number, topic, ErrMoved)
+	}
+	return nil // what is wrong with the topic itself is told by the failure
 }
 
 // open notes that the transaction may have begun.

@@ -122,6 +122,8 @@ type question struct {
 	what       string // in an error
 	operations string // needed on a topic, as an ACL calls them
 	request    protocol.Message
+	// doubt, if not nil, says whether there is any use in asking again after a complaint about a topic.
+	doubt func(ctx context.Context, topic string) error
 }
 
 // patience is how long a coordinator may be busy with the last transaction before that is worth telling.
@@ -148,6 +150,11 @@ func (t *Transactor) ask(ctx context.Context, q question) (protocol.Message, err
 		}
 		if v == again || time.Since(start) > patience {
 			t.tell(ctx, Failure{Topic: topic, Err: err})
+		}
+		if q.doubt != nil && topic != "" {
+			if err := q.doubt(ctx, topic); err != nil {
+				return nil, err
+			}
 		}
 		if stop := Wait(ctx, pace.NextBackOff()); stop != nil {
 			return nil, fmt.Errorf("%w; last: %w", stop, err)
