@@ -113,7 +113,7 @@ func TestWrongArgumentsComeBeforeAnyRequest(t *testing.T) {
 		"no time":              {[]string{"list-content", "DLP.All", "--start-time", "yesterday", "--end-time", day(1)}, "is no time"},
 		"unknown record type":  {[]string{"list-content", "DLP.All", "--record-types-filter", "Nonsense"}, "Nonsense"},
 		"negative timeout":     {[]string{"list-content", "DLP.All", "--timeout=-1"}, "timeout"},
-		"over Kafka":           {[]string{"status", "--via-kafka"}, "control.enabled is false"},
+		"over Kafka":           {[]string{"status", "--via-kafka", "--config", r.config(r.tenant(), "control: {enabled: false}\n")}, "control.enabled is false"},
 		"no tenant":            {[]string{"start-subscription", "DLP.All", "--config", two}, "use one of contoso, fabrikam"},
 		"unknown tenant":       {[]string{"pause", "DLP.All", "--tenant", "nobody"}, "use one of contoso"},
 		"foreign stream":       {[]string{"pause", "DLP.All", "--config", r.config(r.tenant()+"    content_types: [Audit.General]\n", "")}, "not among the content types"},

@@ -155,7 +155,6 @@ tenants:
 source: {poll_interval: 5s%s}
 sink: {kind: stdout}
 checkpoint: {kind: file, path: state}
-control: {enabled: false}
 `, tenant.ID, base, login, auth, trust(f, authority))
 }
 
