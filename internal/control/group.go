@@ -96,6 +96,7 @@ type Group struct {
 	unowned    []audit.Stream // as last seen
 
 	findings  findings
+	cutter    cutter
 	forgotten atomic.Bool // Kafka's client holds no member id, though the broker may still know one
 }
 
@@ -144,7 +145,7 @@ func (g *Group) Run(ctx context.Context) error {
 	}
 	defer g.work.Wait()
 	g.work.Go(func() { g.leavePredecessor(ctx) })
-	defer func() { _ = member.Close() }() // never returns an error
+	defer g.leaveGroup(ctx, member)
 	for {
 		generation, err := member.Next(ctx)
 		switch {
@@ -166,7 +167,7 @@ const (
 func (g *Group) memberConfig(ctx context.Context) kafka.ConsumerGroupConfig {
 	session := g.config.SessionTimeout.D()
 	dialer := *g.options.Conn.Dialer
-	dialer.ClientID = clientID(g.options.Instance, g.token)
+	dialer.ClientID, dialer.DialFunc = clientID(g.options.Instance, g.token), g.cutter.through(dialer.DialFunc)
 	return kafka.ConsumerGroupConfig{
 		ID: g.config.GroupID, Brokers: g.options.Conn.Brokers, Dialer: &dialer,
 		Topics: []string{g.config.Topic}, GroupBalancers: []kafka.GroupBalancer{balancer{func() ([]byte, error) { return g.introduce(ctx) }}},

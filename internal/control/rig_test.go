@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -21,7 +22,16 @@ import (
 	"o365-kafka-connector/internal/unit"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if text := os.Getenv(envMember); text != "" {
+		if err := serveOrder(text); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 var (
 	contoso  = audit.Tenant{ID: tenantID, Name: "contoso"}
@@ -61,12 +71,7 @@ func onKafka(t *testing.T, test func(r *rig)) {
 	t.Parallel()
 	t.Run("embedded", func(t *testing.T) {
 		t.Parallel()
-		c, err := kfake.NewCluster(kfake.NumBrokers(1))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(c.Close)
-		test(newRig(t, c.ListenAddrs()))
+		test(newRig(t, embedded(t)))
 	})
 	t.Run("real", func(t *testing.T) {
 		t.Parallel()
@@ -74,6 +79,17 @@ func onKafka(t *testing.T, test func(r *rig)) {
 		r.real = true
 		test(r)
 	})
+}
+
+// embedded starts a Kafka in this process.
+func embedded(t *testing.T) []string {
+	t.Helper()
+	c, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c.ListenAddrs()
 }
 
 func newRig(t *testing.T, brokers []string) *rig {

@@ -1,0 +1,75 @@
+package control
+
+import (
+	"testing"
+	"time"
+
+	"o365-kafka-connector/internal/testbed"
+	"o365-kafka-connector/internal/unit"
+)
+
+// crashRig has a broker with the rebalance delay that a broker has by default, and sessions that are longer than the
+// tests wait.
+func crashRig(t *testing.T) *rig {
+	t.Parallel()
+	b := testbed.OwnKafkaWith(t, testbed.KafkaOptions{Properties: map[string]string{"group.initial.rebalance.delay.ms": "3000"}})
+	r := newRig(t, b.Addresses())
+	r.config.SessionTimeout, r.config.HeartbeatInterval = unit.Duration(30*time.Second), unit.Duration(500*time.Millisecond)
+	return r
+}
+
+const resumes = 3 * time.Second
+
+func TestACrashedProcessResumesAtOnce(t *testing.T) {
+	r := crashRig(t)
+	p := r.spawn("a")
+	p.runsAll(5, 20*time.Second)
+	for range 6 {
+		p.kill()
+		p = r.spawn("a")
+		t.Logf("alone: resumed after %v", p.runsAll(5, resumes))
+	}
+	b := r.join("b", change{})
+	r.until("b has its share", 10*time.Second, func() bool { return len(b.Members().Streams) == 2 || len(b.Members().Streams) == 3 })
+	for range 6 {
+		p.kill()
+		p = r.spawn("a")
+		took := r.until("both run all streams", resumes, func() bool { return p.streams() >= 2 && p.streams()+len(b.Members().Streams) == 5 })
+		t.Logf("beside another: resumed after %v", took)
+	}
+}
+
+// A process that is killed while it joins has never learnt its member id.
+func TestACrashWhileJoining(t *testing.T) {
+	r := crashRig(t)
+	b := r.join("b", change{})
+	r.until("b runs all", 20*time.Second, func() bool { return len(b.Members().Streams) == 5 })
+	for i := range 6 {
+		p := r.spawn("a")
+		time.Sleep(time.Duration(60+60*i) * time.Millisecond)
+		p.kill()
+	}
+	p := r.spawn("a")
+	took := r.until("both run all streams", resumes, func() bool { return p.streams() >= 2 && p.streams()+len(b.Members().Streams) == 5 })
+	t.Logf("resumed after %v", took)
+}
+
+func TestABrokerRestart(t *testing.T) {
+	t.Parallel()
+	k := testbed.OwnKafka(t)
+	r := newRig(t, k.Addresses())
+	r.config.SessionTimeout = unit.Duration(10 * time.Second)
+	r.join("a", change{})
+	r.join("b", change{})
+	r.whole(20*time.Second, "a", "b")
+	for _, end := range []func() error{k.Kill, func() error { return k.Stop(t.Context()) }} {
+		if err := end(); err != nil {
+			t.Fatal(err)
+		}
+		r.until("all streams stop", 20*time.Second, func() bool { return len(r.owners()) == 0 })
+		if err := k.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("whole again %v after the broker", r.whole(20*time.Second, "a", "b"))
+	}
+}
