@@ -41,6 +41,8 @@ var arrows = map[string][]string{
 	"internal/unit":      {},
 
 	"internal/testbed/cmd/services": {"internal/testbed"},
+
+	"internal/e2e/stage": {"internal/emulator", "internal/testbed"}, // only tests import it
 }
 
 // onlyStandard are the packages that everything stands on.
@@ -48,6 +50,7 @@ var onlyStandard = []string{"internal/audit", "internal/secret", "internal/unit"
 
 // notLinked is what the connector must not contain, with all that lies below it.
 var notLinked = []string{
+	module + "/internal/e2e",
 	module + "/internal/emulator",
 	module + "/internal/testbed",
 	"github.com/alicebob/miniredis",

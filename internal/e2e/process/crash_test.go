@@ -2,10 +2,10 @@ package process
 
 import (
 	"context"
-	"syscall"
 	"testing"
 	"time"
 
+	"o365-kafka-connector/internal/e2e/stage"
 	"o365-kafka-connector/internal/emulator"
 	"o365-kafka-connector/internal/testbed"
 )
@@ -28,43 +28,27 @@ func mostRepeated(interruptions int) int {
 
 func TestKillsLoseNothing(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, parts{
-		emulator: emulator.Config{
+	s := stage.New(t, stage.Parts{
+		Emulator: emulator.Config{
 			Seed: 7, BacklogRecords: 10000, Backlog: 50 * time.Minute, Rate: 100, RecordsPerBlob: blobRecords, Faults: emulator.Mix(),
 		},
-		kafka: testbed.Kafka(t).Addresses(), redis: testbed.Redis(t).Addr,
-		settings: quick,
+		Kafka: testbed.Kafka(t).Addresses(), Redis: testbed.Redis(t).Addr,
+		Settings: quick,
 	})
 	const kills = 3
-	c := s.start()
+	c := s.Start("one", "")
 	for i := range kills {
-		s.await(c, 1500*(i+1))
-		if err := c.end(syscall.SIGKILL); err == nil {
-			t.Fatal("a killed process ended well")
-		}
-		c = s.start()
+		await(s, c, 1500*(i+1))
+		c.Kill()
+		c = s.Start("one", "")
 	}
 	time.Sleep(5 * time.Second)
-	s.api.StopOffering()
-	v := s.settled(c, 2*time.Minute)
-	if err := c.end(syscall.SIGTERM); err != nil {
-		t.Errorf("SIGTERM: %v\n%s", err, c.tail())
-	}
+	s.API.StopOffering()
+	v := s.Settled(2*time.Minute, c)
+	c.Stop()
 	t.Logf("offered %d, delivered %d, repeated %d after %d kills", v.Offered, v.Delivered, v.Repeated, kills)
 	if most := mostRepeated(kills); v.Repeated > most || v.Foreign > 0 {
 		t.Errorf("repeated %d, at most %d can be in flight; never offered %d", v.Repeated, most, v.Foreign)
-	}
-}
-
-// await waits until so many records have arrived.
-func (s *stage) await(c *connector, records int) {
-	s.t.Helper()
-	end := time.Now().Add(time.Minute)
-	for s.tally.Total() < records {
-		if time.Now().After(end) {
-			s.t.Fatalf("%d of %d records after a minute\n%s", s.tally.Total(), records, c.tail())
-		}
-		time.Sleep(50 * time.Millisecond)
 	}
 }
 
@@ -79,14 +63,14 @@ type service interface {
 func TestOutagesLoseNothing(t *testing.T) {
 	t.Parallel()
 	kafka, redis := testbed.OwnKafka(t), testbed.OwnRedis(t)
-	s := newStage(t, parts{
-		emulator: emulator.Config{
+	s := stage.New(t, stage.Parts{
+		Emulator: emulator.Config{
 			Seed: 8, BacklogRecords: 10000, Backlog: 50 * time.Minute, Rate: 100, RecordsPerBlob: blobRecords, Faults: emulator.Mix(),
 		},
-		kafka: kafka.Addresses(), redis: redis.Addr, settings: quick,
+		Kafka: kafka.Addresses(), Redis: redis.Addr, Settings: quick,
 	})
-	c := s.start()
-	s.await(c, 1000)
+	c := s.Start("one", "")
+	await(s, c, 1000)
 	for _, server := range []service{redis, kafka} {
 		if err := server.Pause(); err != nil {
 			t.Fatal(err)
@@ -95,7 +79,7 @@ func TestOutagesLoseNothing(t *testing.T) {
 		if err := server.Resume(); err != nil {
 			t.Fatal(err)
 		}
-		s.await(c, s.tally.Total()+500)
+		await(s, c, s.Tally.Total()+500)
 	}
 	for _, server := range []service{redis, kafka} {
 		if err := server.Kill(); err != nil {
@@ -105,13 +89,11 @@ func TestOutagesLoseNothing(t *testing.T) {
 		if err := server.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		s.await(c, s.tally.Total()+500)
+		await(s, c, s.Tally.Total()+500)
 	}
-	s.api.StopOffering()
-	v := s.settled(c, 2*time.Minute)
-	if err := c.end(syscall.SIGTERM); err != nil {
-		t.Errorf("SIGTERM: %v\n%s", err, c.tail())
-	}
+	s.API.StopOffering()
+	v := s.Settled(2*time.Minute, c)
+	c.Stop()
 	t.Logf("offered %d, delivered %d, repeated %d", v.Offered, v.Delivered, v.Repeated)
 	if most := mostRepeated(4); v.Repeated > most || v.Foreign > 0 {
 		t.Errorf("repeated %d, at most %d can be in flight; never offered %d", v.Repeated, most, v.Foreign)

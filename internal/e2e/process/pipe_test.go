@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"o365-kafka-connector/internal/e2e/stage"
 	"o365-kafka-connector/internal/emulator"
 )
 
@@ -28,11 +29,11 @@ source: {poll_interval: 500ms}
 sink: {kind: stdout}
 checkpoint: {kind: file, path: %s}
 http: {listen: ""}
-`, strings.ReplaceAll(oneTenant, "{url}", server.URL), filepath.Join(dir, "state"))
+`, strings.ReplaceAll(stage.Tenant(emulator.DefaultTenantID, "contoso"), "{url}", server.URL), filepath.Join(dir, "state"))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(connectorBinary(t), "run", "--config", file)
+	cmd := exec.Command(stage.Binary(t), "run", "--config", file)
 	var log strings.Builder
 	cmd.Stderr = &log
 	out, err := cmd.StdoutPipe()

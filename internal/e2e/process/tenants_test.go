@@ -2,15 +2,14 @@ package process
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
+	"o365-kafka-connector/internal/e2e/stage"
 	"o365-kafka-connector/internal/emulator"
 	"o365-kafka-connector/internal/testbed"
 )
@@ -51,38 +50,32 @@ func threeTenants(secret string) string {
 // one has no right to DLP.All. The other streams must not notice.
 func TestTenantsAreIsolated(t *testing.T) {
 	kafka, redis := testbed.Kafka(t).Addresses(), testbed.Redis(t).Addr
-	make := func(name, secret string, permissions []string, faults ...emulator.Fault) (*stage, string) {
-		page := freeAddress(t)
-		return newStage(t, parts{
-			name: name, page: page, kafka: kafka, redis: redis, settings: outOfStep, tenants: threeTenants(secret),
-			emulator: emulator.Config{
+	make := func(name, secret string, permissions []string, faults ...emulator.Fault) (*stage.Connector, *deliveries) {
+		got := &deliveries{t: t}
+		s := stage.New(t, stage.Parts{
+			Name: name, Kafka: kafka, Redis: redis, Settings: outOfStep, Tenants: threeTenants(secret), Event: got.take,
+			Emulator: emulator.Config{
 				Tenants: []emulator.Tenant{{ID: wrongSecret}, {ID: throttled}, {ID: withoutDLP, Permissions: permissions}},
 				Seed:    9, Rate: 150, Faults: faults,
 			},
-		}), "http://" + page
+		})
+		return s.Start(name, ""), got
 	}
-	well, _ := make("well", emulator.DefaultClientSecret, nil)
-	ill, page := make("ill", "wrong", []string{emulator.PermissionRead},
+	well, base := make("well", emulator.DefaultClientSecret, nil)
+	ill, got := make("ill", "wrong", []string{emulator.PermissionRead},
 		emulator.Fault{Kind: emulator.Throttle, Tenant: throttled, RetryAfter: 20 * time.Second})
-	var connectors []*connector
-	for _, s := range []*stage{well, ill} {
-		connectors = append(connectors, s.start())
-	}
 	time.Sleep(5 * time.Second)
 	since := time.Now()
-	checkReady(t, page, 30*time.Second)
-	for _, c := range connectors {
-		if err := c.end(syscall.SIGTERM); err != nil {
-			t.Errorf("SIGTERM: %v\n%s", err, c.tail())
-		}
-	}
-	base, got := well.lags(since), ill.lags(since)
-	for contentType, lags := range base {
+	checkReady(t, ill.Page, 30*time.Second)
+	well.Stop()
+	ill.Stop()
+	undisturbed, disturbed := base.lags(since), got.lags(since)
+	for contentType, lags := range undisturbed {
 		if contentType == emulator.DLP {
 			continue
 		}
 		for _, q := range []float64{0.5, 0.99} {
-			was, is := quantile(lags, q), quantile(got[contentType], q)
+			was, is := quantile(lags, q), quantile(disturbed[contentType], q)
 			t.Logf("%-26s p%02.0f %8s undisturbed, %8s beside ill tenants", contentType, q*100,
 				was.Round(time.Millisecond), is.Round(time.Millisecond))
 			if is > was*3/2 {
@@ -90,8 +83,8 @@ func TestTenantsAreIsolated(t *testing.T) {
 			}
 		}
 	}
-	if len(base) != 5 || len(got) != 4 {
-		t.Errorf("%d and %d streams of the third tenant delivered, want 5 and 4", len(base), len(got))
+	if len(undisturbed) != 5 || len(disturbed) != 4 {
+		t.Errorf("%d and %d streams of the third tenant delivered, want 5 and 4", len(undisturbed), len(disturbed))
 	}
 }
 
@@ -116,13 +109,13 @@ func checkReady(t *testing.T, page string, d time.Duration) {
 }
 
 // lags returns, by content type, how late the third tenant's records were that became available after a time.
-func (s *stage) lags(since time.Time) map[string][]time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (d *deliveries) lags(since time.Time) map[string][]time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	lags := map[string][]time.Duration{}
-	for _, d := range s.deliveries {
-		if d.tenant == withoutDLP && d.created.After(since) {
-			lags[d.contentType] = append(lags[d.contentType], d.lag)
+	for _, one := range d.all {
+		if one.tenant == withoutDLP && one.created.After(since) {
+			lags[one.contentType] = append(lags[one.contentType], one.lag)
 		}
 	}
 	return lags
@@ -134,14 +127,4 @@ func quantile(d []time.Duration, q float64) time.Duration {
 	}
 	slices.Sort(d)
 	return d[int(q*float64(len(d)-1))]
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

@@ -1,0 +1,153 @@
+// Package stage sets up what tests of the connector as a process need: an emulated Management Activity API, topics on a
+// real Kafka, keys in a real Redis, and the connector's binary with a configuration between them.
+package stage
+
+import (
+	"fmt"
+	"net"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"o365-kafka-connector/internal/emulator"
+	"o365-kafka-connector/internal/testbed"
+)
+
+// Parts are what a stage is made of.
+type Parts struct {
+	Name     string // of this stage, if a test has several
+	Emulator emulator.Config
+	Kafka    []string          // brokers
+	Redis    string            // host:port
+	Tenants  string            // YAML; {url} stands for the emulator's address. Default: Tenant of the emulator's default one
+	Settings string            // further sections of the configuration, YAML
+	Control  string            // further entries of the section control, as "max_age: 4s, allow: [status]"
+	Event    func(*kgo.Record) // hears of every event, from one goroutine; may be nil
+}
+
+// Stage is an emulator, services, and the configuration between them.
+type Stage struct {
+	API     *emulator.Emulator
+	URL     string // of the emulator
+	Name    string // begins the names of all topics, is the group's and the keys' in Redis
+	Brokers []string
+	Tally   *emulator.Tally // of the events on Kafka
+
+	t     *testing.T
+	parts Parts
+	dir   string
+}
+
+// Tenant is the entry of a tenant in the configuration, with the emulator's default credentials.
+func Tenant(id, name string) string {
+	return fmt.Sprintf(`
+  - id: %s
+    name: %s
+    base_url: {url}
+    authority: {url}
+    auth: {client_id: %s, client_secret: %s}
+`, id, name, emulator.DefaultClientID, emulator.DefaultClientSecret)
+}
+
+// New sets up a stage that nobody plays on yet. What it starts ends with the test.
+func New(t *testing.T, p Parts) *Stage {
+	t.Helper()
+	if p.Tenants == "" {
+		p.Tenants = Tenant(emulator.DefaultTenantID, "contoso")
+	}
+	s := &Stage{
+		API: emulator.New(p.Emulator), Name: testbed.Name(t) + p.Name, Brokers: p.Kafka, Tally: emulator.NewTally(),
+		t: t, parts: p, dir: t.TempDir(),
+	}
+	server := httptest.NewServer(s.API)
+	t.Cleanup(server.Close)
+	s.URL = server.URL
+	s.Read("incidents", s.event)
+	return s
+}
+
+// Topic is the full name of a topic: incidents, dead-letters, status, control or replies.
+func (s *Stage) Topic(kind string) string { return s.Name + "." + kind }
+
+// Config writes the configuration of an instance and returns its path. Page is the address of its status page.
+func (s *Stage) Config(instance, page, settings string) string {
+	s.t.Helper()
+	text := fmt.Sprintf(`
+tenants:%s
+kafka:
+  brokers: ["%s"]
+  topic: %s
+  dead_letter_topic: %s
+  status_topic: %s
+  topics: {partitions: 3}
+  transaction: {blobs: 20}
+checkpoint: {key_prefix: "%s:", redis: {addresses: ["%s"]}}
+http: {listen: "%s"}
+control: {instance_id: "%s", topic: %s, reply_topic: %s, group_id: "%s", %s}
+`, strings.ReplaceAll(s.parts.Tenants, "{url}", s.URL), strings.Join(s.Brokers, `","`), s.Topic("incidents"),
+		s.Topic("dead-letters"), s.Topic("status"), s.Name, s.parts.Redis, page,
+		instance, s.Topic("control"), s.Topic("replies"), s.Name, s.parts.Control)
+	path := filepath.Join(s.dir, instance+".yaml")
+	if err := os.WriteFile(path, []byte(text+s.parts.Settings+settings), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	return path
+}
+
+// event counts an event.
+func (s *Stage) event(r *kgo.Record) {
+	s.Tally.Add(Header(r, "content_id"), Header(r, "record_id"))
+	if s.parts.Event != nil {
+		s.parts.Event(r)
+	}
+}
+
+// Settled waits until nothing is owed any more of what was offered and can be read. The connectors have to run on.
+func (s *Stage) Settled(limit time.Duration, running ...*Connector) emulator.Verdict {
+	s.t.Helper()
+	var v emulator.Verdict
+	s.Until(limit, "everything is delivered", func() bool {
+		for _, c := range running {
+			c.MustRun()
+		}
+		v = s.Tally.Compare(s.API.Truth("", ""), nil)
+		return v.Lost == 0
+	}, func() string {
+		text := fmt.Sprintf("%+v", v)
+		for _, c := range running {
+			text += "\n" + c.Tail()
+		}
+		return text
+	})
+	return v
+}
+
+// Until waits for a condition; more, which may be nil, says what else is to be known if it never comes true.
+func (s *Stage) Until(limit time.Duration, what string, is func() bool, more func() string) {
+	s.t.Helper()
+	for end := time.Now().Add(limit); !is(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().Before(end) {
+			continue
+		}
+		text := ""
+		if more != nil {
+			text = ": " + more()
+		}
+		s.t.Fatalf("not within %s: %s%s", limit, what, text)
+	}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
