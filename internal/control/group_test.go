@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/segmentio/kafka-go"
+
 	"o365-kafka-connector/internal/audit"
 )
 
@@ -52,7 +54,9 @@ func TestTakeoverFromADeadMember(t *testing.T) {
 		// Its network dies: no word to the broker any more, not even that it leaves.
 		b.kill()
 		took := r.until("a runs all streams", 15*time.Second, func() bool { return len(a.Members().Streams) == 5 })
-		t.Logf("took %v with a session of %v", took, r.config.SessionTimeout)
+		if most := r.config.SessionTimeout.D() + 5*time.Second; took > most {
+			r.t.Errorf("took %v, at most %v are allowed", took, most)
+		}
 	})
 }
 
@@ -117,6 +121,36 @@ func TestStreamsThatAreConfiguredLater(t *testing.T) {
 		all.Store(true)
 		a.Changed()
 		r.until("the streams run", 5*time.Second, func() bool { return len(a.Members().Streams) == 5 })
+	})
+}
+
+// A program that shares partitions out by other rules would take streams away from the members.
+func TestAnotherProgramCannotJoin(t *testing.T) {
+	onKafka(t, func(r *rig) {
+		a := r.join("a", change{})
+		r.whole(10*time.Second, "a")
+		foreign := kafka.ConsumerGroupConfig{ID: r.config.GroupID, Brokers: r.conn.Brokers, Dialer: r.conn.Dialer, Topics: []string{r.config.Topic}}
+		g, err := kafka.NewConsumerGroup(foreign)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		_, err = g.Next(t.Context())
+		if err := g.Close(); err != nil {
+			r.t.Error(err)
+		}
+		if !errors.Is(err, kafka.InconsistentGroupProtocol) || a.Members().Generation != 1 {
+			r.t.Errorf("Next = %v; generation %d", err, a.Members().Generation)
+		}
+		a.leave()
+		foreign.ID += ".other"
+		if g, err = kafka.NewConsumerGroup(foreign); err != nil {
+			r.t.Fatal(err)
+		}
+		defer func() { _ = g.Close() }()
+		r.until("the other program is in", 10*time.Second, func() bool { _, err := g.Next(t.Context()); return err == nil })
+		b := r.join("b", change{config: func(c *Config) { c.GroupID = foreign.ID }})
+		r.until("the log tells", 10*time.Second, func() bool { return has(r.log(), "another program is in the group", "control.group_id") })
+		b.leave()
 	})
 }
 

@@ -175,23 +175,23 @@ func (f *findings) take(found []finding, patience time.Duration, over func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	since := map[string]time.Time{}
+	told := map[string]string{}
 	for _, x := range found {
 		since[x.kind] = time.Now()
 		if t, ok := f.since[x.kind]; ok {
 			since[x.kind] = t
 		}
-		if time.Since(since[x.kind]) < patience || f.told[x.kind] == x.detail {
-			continue
+		before, ok := f.told[x.kind]
+		if time.Since(since[x.kind]) >= patience && (!ok || before != x.detail) {
+			x.tell()
+			before, ok = x.detail, true
 		}
-		x.tell()
-		if f.told == nil {
-			f.told = map[string]string{}
+		if ok {
+			told[x.kind] = before
 		}
-		f.told[x.kind] = x.detail
 	}
-	f.since = since
 	if len(found) == 0 && len(f.told) > 0 {
-		f.told = nil
 		over()
 	}
+	f.since, f.told = since, told
 }
