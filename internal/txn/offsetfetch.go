@@ -101,6 +101,7 @@ func decodeOffset(b []byte) (*offsetAnswer, error) {
 	if code := int16(d.uint16()); code != 0 {
 		out.code = code
 	}
+	d.tags()
 	if d.cut {
 		return nil, errCutAnswer
 	}

@@ -25,7 +25,10 @@ type rig struct {
 	group  string
 }
 
-const partitions = 3
+const (
+	partitions     = 3
+	requestTimeout = 5 * time.Second
+)
 
 func newRig(t *testing.T, b *testbed.Broker) *rig {
 	t.Helper()
@@ -64,7 +67,7 @@ func (r *rig) client() *client {
 	w := &wire{t: r.t}
 	conn.Transport.Dial = w.dial
 	conn.Transport.MetadataTTL = time.Second
-	return &client{rig: r, wire: w, conn: conn, topics: NewTopics(conn, 5*time.Second)}
+	return &client{rig: r, wire: w, conn: conn, topics: NewTopics(conn, requestTimeout)}
 }
 
 func (r *rig) options() TransactionOptions {
