@@ -2,7 +2,8 @@
 // available in a window, and the records of a blob, cut out of the answer while it arrives.
 //
 // Every error that the API or the network causes is an *audit.Fault. Nothing is tried again here but a request that
-// needed a fresh token and a blob that needed its address rebuilt: when to try again is the caller's decision.
+// needed a fresh token, a blob that needed its address rebuilt, and asking a request budget that is away for a moment:
+// when to try again is the caller's decision.
 //
 // Addresses from outside (contentUri, NextPageUri, redirects) are followed only to the configured scheme and host,
 // since each request carries the tenant's token.
