@@ -36,11 +36,12 @@ func testRealBudget(t *testing.T, c Config) {
 	var group sync.WaitGroup
 	got := map[string]*[4]int{}
 	for _, tenant := range []string{exchange.Tenant.ID, "22222222-2222-2222-2222-222222222222"} {
-		got[tenant] = &[4]int{}
-		for i := range got[tenant] {
+		each := &[4]int{}
+		got[tenant] = each
+		for i := range each {
 			budget := budgetOf(t, openStore(t, c))
 			group.Go(func() {
-				got[tenant][i] = useUp(ctx, t, budget, audit.Demand{
+				each[i] = useUp(ctx, t, budget, audit.Demand{
 					Tenant: tenant, PerMinute: quota, Asker: fmt.Sprint(i), Streams: 1, Requests: 3,
 				})
 			})
