@@ -25,6 +25,7 @@ type Checkpoint struct {
 	Desired    Desired
 	Moved      string             // id of the command that moved the watermark last
 	Backfills  []BackfillProgress // by the time of their start; those that ended are kept for 30 days
+	Snapshot   time.Time          // when the last entry with a snapshot was made; zero: there is none
 }
 
 // Progress is what moves without an entry: losing it costs listings, never records.
@@ -33,6 +34,43 @@ type Progress struct {
 	Swept          time.Time // when the last sweep ended
 	SweptFully     time.Time // when the last sweep over all 7 days ended
 	SubscribeTried time.Time // when the subscription was last started by us
+	// Head is what was read ahead of the watermark, since the stream was far behind: of it, too, every blob was listed
+	// and is done, pending or dead-lettered. What lies between the watermark and it is the backlog, and when that is read
+	// the watermark moves to its end. Its start is zero if there is none.
+	Head Window
+}
+
+// Behind reports whether there is a backlog.
+func (p Progress) Behind() bool { return !p.Head.Start.IsZero() }
+
+// Backlog returns what lies between the watermark and what was read ahead of it, empty if there is no backlog.
+func (p Progress) Backlog() Window {
+	if !p.Behind() {
+		return Window{}
+	}
+	return Window{Start: p.Watermark, End: p.Head.Start}
+}
+
+// Covered returns the progress after everything of a window was read. What does not follow upon anything that was read
+// before changes nothing.
+func (p Progress) Covered(w Window) Progress {
+	switch {
+	case !w.Start.After(p.Watermark):
+		p.Watermark = later(p.Watermark, w.End)
+	case p.Behind() && !w.Start.Before(p.Head.Start) && !w.Start.After(p.Head.End):
+		p.Head.End = later(p.Head.End, w.End)
+	}
+	if p.Behind() && !p.Watermark.Before(p.Head.Start) {
+		p.Watermark, p.Head = later(p.Watermark, p.Head.End), Window{}
+	}
+	return p
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // Pending is a blob that was listed but not done after a failure, and is tried again beside the windows.
@@ -74,7 +112,7 @@ type Desired struct {
 	Since time.Time
 }
 
-// Entry is one change of a checkpoint: what it says is applied as a whole or not at all.
+// Entry is one change of a checkpoint: what it says is applied as a whole or not at all, the snapshot first.
 type Entry struct {
 	N         int64 // one more than the entry before
 	Epoch     int64
@@ -86,10 +124,13 @@ type Entry struct {
 	Desired   *Desired
 	Watermark *WatermarkMove
 	Backfills []BackfillProgress // each takes the place of the one with its id
+	Snapshot  *Snapshot          // takes the place of everything but the ledger
+	Forget    bool               // empties the ledger; the new watermark becomes the stream's first start
+	Progress  Progress           // as it stood: where a checkpoint goes on that is rebuilt from entries
 }
 
-// WatermarkMove sets the watermark, also back, and keeps the ledger. A watermark before the stream's first start moves
-// that too.
+// WatermarkMove sets the watermark, also back, and keeps the ledger. What was read ahead of the old one is forgotten, as
+// progress is. A watermark before the stream's first start moves that too.
 type WatermarkMove struct {
 	To      time.Time
 	Command string // id of the command that asked, remembered as Checkpoint.Moved
@@ -98,5 +139,5 @@ type WatermarkMove struct {
 // Empty reports whether the entry would change nothing.
 func (e Entry) Empty() bool {
 	return len(e.Done)+len(e.Pending)+len(e.Resolved)+len(e.Gaps)+len(e.Backfills) == 0 &&
-		e.Desired == nil && e.Watermark == nil
+		e.Desired == nil && e.Watermark == nil && e.Snapshot == nil && !e.Forget
 }

@@ -51,6 +51,23 @@ func (g GapStatus) MarshalJSON() ([]byte, error) {
 	}{g.From, to, g.Cause, g.Count})
 }
 
+// Backlog is what a stream reads beside what happens now, since it was far behind.
+type Backlog struct {
+	From         time.Time  `json:"from"` // the watermark
+	To           time.Time  `json:"to"`
+	Hours        float64    `json:"hours"`         // of content
+	EstimatedEnd *time.Time `json:"estimated_end"` // nil if nobody can know yet
+}
+
+// BacklogOf tells the backlog of a stream, nil if it has none.
+func BacklogOf(p Progress) *Backlog {
+	w := p.Backlog()
+	if w.Empty() {
+		return nil
+	}
+	return &Backlog{From: w.Start, To: w.End, Hours: w.Duration().Hours()}
+}
+
 // StreamStatus is one stream in /api/status.
 type StreamStatus struct {
 	Tenant           string      `json:"tenant"`
@@ -67,6 +84,7 @@ type StreamStatus struct {
 	RecordsPerSecond float64     `json:"records_per_second"`
 	LastError        *LastError  `json:"last_error"`
 	Gaps             []GapStatus `json:"gaps"`
+	Backlog          *Backlog    `json:"backlog,omitempty"`
 
 	TenantName string    `json:"-"`
 	LastList   time.Time `json:"-"` // when a listing last succeeded

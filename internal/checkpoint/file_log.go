@@ -51,12 +51,14 @@ type progressDocument struct {
 	Swept          int64 `json:"swept"`
 	SweptFully     int64 `json:"swept_fully"`
 	SubscribeTried int64 `json:"subscribe_tried"`
+	HeadFrom       int64 `json:"head_from,omitempty"`
+	HeadTo         int64 `json:"head_to,omitempty"`
 }
 
 func storeProgress(p audit.Progress) *progressDocument {
 	return &progressDocument{
 		Watermark: micros(p.Watermark), Swept: micros(p.Swept), SweptFully: micros(p.SweptFully),
-		SubscribeTried: micros(p.SubscribeTried),
+		SubscribeTried: micros(p.SubscribeTried), HeadFrom: micros(p.Head.Start), HeadTo: micros(p.Head.End),
 	}
 }
 
@@ -64,6 +66,7 @@ func (d progressDocument) progress() audit.Progress {
 	return audit.Progress{
 		Watermark: fromMicros(d.Watermark), Swept: fromMicros(d.Swept), SweptFully: fromMicros(d.SweptFully),
 		SubscribeTried: fromMicros(d.SubscribeTried),
+		Head:           audit.Window{Start: fromMicros(d.HeadFrom), End: fromMicros(d.HeadTo)},
 	}
 }
 

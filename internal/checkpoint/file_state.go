@@ -116,6 +116,7 @@ func (s *fileState) foldEntry(e entryDocument) error {
 	}
 	if e.Moved != nil {
 		s.progress.Watermark, s.moved = e.Moved.To, e.Moved.Command
+		s.progress.HeadFrom, s.progress.HeadTo = 0, 0
 		s.firstStart = min(s.firstStart, e.Moved.To)
 	}
 	s.backfills = upsertBackfills(s.backfills, e.Backfills, at)

@@ -28,6 +28,7 @@ func decodeCheckpoint(answer []any) (audit.Checkpoint, error) {
 		Progress: audit.Progress{
 			Watermark: f.time("watermark"), Swept: f.time("swept"), SweptFully: f.time("swept_fully"),
 			SubscribeTried: f.time("subscribe_tried"),
+			Head:           audit.Window{Start: f.optionalTime("head_from"), End: f.optionalTime("head_to")},
 		},
 	}
 	obeyed := fields{values: flat(answer[3])}
@@ -84,6 +85,14 @@ func (f *fields) number(name string) int64 {
 		f.err = fmt.Errorf("decode checkpoint: field %s: %w", name, err)
 	}
 	return n
+}
+
+// optionalTime reads a field that earlier versions do not write.
+func (f *fields) optionalTime(name string) time.Time {
+	if f.values[name] == "" {
+		return time.Time{}
+	}
+	return f.time(name)
 }
 
 func (f *fields) time(name string) time.Time { return fromMicros(f.number(name)) }

@@ -197,7 +197,7 @@ func TestLateCallsOfAnOwnerDoNothing(t *testing.T) {
 	token := newToken()
 	reset := func() {
 		t.Helper()
-		if _, err := h.run(t.Context(), resetScript, h.epoch, token, "", 0, "", 0, "schema", 1, "position", -1,
+		if _, err := h.run(t.Context(), resetScript, h.epoch, token, "", 0, "", 0, 0, 0, "schema", 1, "position", -1,
 			"first_start", 0, "watermark", 0, "swept", 0, "swept_fully", 0, "subscribe_tried", 0); err != nil {
 			t.Fatal(err)
 		}

@@ -91,9 +91,10 @@ func (h *redisHandle) Reset(ctx context.Context, c audit.Checkpoint) error {
 	if err != nil {
 		return h.wrap("reset checkpoint", err)
 	}
+	p := storeProgress(c.Progress)
 	args = append(args, "schema", schemaVersion, "position", c.Position, "first_start", micros(c.FirstStart),
-		"watermark", micros(c.Progress.Watermark), "swept", micros(c.Progress.Swept),
-		"swept_fully", micros(c.Progress.SweptFully), "subscribe_tried", micros(c.Progress.SubscribeTried))
+		"watermark", p.Watermark, "swept", p.Swept, "swept_fully", p.SweptFully, "subscribe_tried", p.SubscribeTried,
+		"head_from", p.HeadFrom, "head_to", p.HeadTo)
 	_, err = h.run(ctx, resetScript, args...)
 	return h.wrap("reset checkpoint", err)
 }
@@ -185,8 +186,9 @@ func appendLists(args []any, d entryDocument) ([]any, error) {
 
 // Advance stores the progress.
 func (h *redisHandle) Advance(ctx context.Context, p audit.Progress) error {
+	d := storeProgress(p)
 	_, err := h.run(ctx, advanceScript, h.epoch,
-		micros(p.Watermark), micros(p.Swept), micros(p.SweptFully), micros(p.SubscribeTried))
+		d.Watermark, d.Swept, d.SweptFully, d.SubscribeTried, d.HeadFrom, d.HeadTo)
 	return h.wrap("advance checkpoint", err)
 }
 

@@ -48,6 +48,7 @@ func unowned(s audit.Stream, c audit.Checkpoint, now time.Time) audit.StreamStat
 	status := audit.StreamStatus{
 		Tenant: s.Tenant.ID, TenantName: s.Tenant.Name, ContentType: s.ContentType, State: audit.StateUnowned,
 		Watermark: c.Progress.Watermark, PendingBlobs: len(c.Pending), Gaps: []audit.GapStatus{},
+		Backlog: audit.BacklogOf(c.Progress),
 	}
 	if !status.Watermark.IsZero() {
 		lag := max(now.Sub(status.Watermark), 0)

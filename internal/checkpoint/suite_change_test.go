@@ -52,6 +52,7 @@ func testMove(t *testing.T, v vault) {
 	h := started(t, store)
 	apply(t, h, entry(1))
 	progress := audit.Progress{Watermark: base.Add(time.Hour), Swept: base, SweptFully: base, SubscribeTried: base}
+	progress.Head = audit.Window{Start: base.Add(2 * time.Hour), End: base.Add(3 * time.Hour)}
 	if err := h.Advance(t.Context(), progress); err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +62,11 @@ func testMove(t *testing.T, v vault) {
 		return load(t, h)
 	}
 	want := load(t, h)
+	if diff := cmp.Diff(progress, want.Progress); diff != "" {
+		t.Error(diff)
+	}
 	want.N, want.Position, want.Moved, want.Progress.Watermark = 2, 20, "c-2", base.Add(time.Minute)
+	want.Progress.Head = audit.Window{}
 	if diff := cmp.Diff(want, move(2, base.Add(time.Minute))); diff != "" {
 		t.Error(diff)
 	}

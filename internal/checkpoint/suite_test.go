@@ -418,8 +418,9 @@ func testReset(t *testing.T, v vault) {
 		t.Fatal(err)
 	}
 	kept := audit.Checkpoint{
-		Position: 5, FirstStart: base, Progress: audit.Progress{Watermark: base}, Moved: "c-1",
-		Pending: []audit.Pending{pendingBlob("b")}, Gaps: []audit.Gap{{From: base, Cause: audit.CauseStopped, Noted: base}},
+		Position: 5, FirstStart: base, Moved: "c-1",
+		Progress: audit.Progress{Watermark: base, Head: audit.Window{Start: base.Add(time.Hour), End: base.Add(time.Hour)}},
+		Pending:  []audit.Pending{pendingBlob("b")}, Gaps: []audit.Gap{{From: base, Cause: audit.CauseStopped, Noted: base}},
 		Desired: audit.Desired{State: audit.Stopped, Since: base}, Backfills: []audit.BackfillProgress{backfill("b", time.Time{})},
 	}
 	if err := h.Reset(t.Context(), kept); err != nil {

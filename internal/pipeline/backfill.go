@@ -111,7 +111,7 @@ func (w *run) fill(ctx context.Context, f *filling, p audit.BackfillProgress) (a
 		}
 		f.step()
 		step := audit.Window{Start: p.Next, End: earliest(p.Next.Add(fillStep), end)}
-		err := w.cover(ctx, step, f, func(t *tally, _ time.Time) error { return t.wait(ctx) })
+		err := w.cover(ctx, step, search{fill: f, slots: f.slots}, func(t *tally, _ time.Time) error { return t.wait(ctx) })
 		f.add(&p)
 		if errors.Is(err, errReplan) {
 			if err := pause(ctx, time.Second); err != nil {

@@ -86,6 +86,8 @@ type Report struct {
 	fresh      bool // nothing was ever published for this stream
 	idle       audit.DesiredState
 	mark       time.Time
+	backlog    audit.Window
+	pace       pace // at which it is read
 	gaps       []audit.Gap
 	lastList   time.Time
 	lastRecord time.Time
@@ -106,6 +108,7 @@ func (r *Report) take(c audit.Checkpoint, poll time.Duration, held *claims) {
 	r.owned, r.since, r.poll, r.claims = true, time.Now().UTC(), poll, held
 	r.fresh = r.fresh || r.records == 0 && c.N == 0
 	r.mark, r.gaps, r.idle = c.Progress.Watermark, slices.Clone(c.Gaps), ""
+	r.backlog, r.pace = c.Progress.Backlog(), pace{}
 }
 
 // release shows that nobody in this process works on the stream.
@@ -128,17 +131,11 @@ func (r *Report) listed() {
 	r.lastList = time.Now().UTC()
 }
 
-func (r *Report) advanced(mark time.Time) {
+// at shows how far the stream is read.
+func (r *Report) at(p audit.Progress) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.mark = latest(r.mark, mark)
-}
-
-// moved shows a watermark that an operator set.
-func (r *Report) moved(mark time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.mark = mark
+	r.mark, r.backlog = p.Watermark, p.Backlog()
 }
 
 // lost returns the gaps that are shown.
@@ -195,6 +192,12 @@ func (r *Report) status(now time.Time) audit.StreamStatus {
 		lag := max(now.Sub(r.mark), 0)
 		s.LagSeconds = lag.Seconds()
 		s.HoursToLoss = max(audit.MaxAge-lag, 0).Hours()
+	}
+	if !r.backlog.Empty() {
+		s.Backlog = &audit.Backlog{
+			From: r.backlog.Start, To: r.backlog.End, Hours: r.backlog.Duration().Hours(),
+			EstimatedEnd: r.pace.end(now, r.backlog),
+		}
 	}
 	if r.claims != nil {
 		backlog, pending, _ := r.claims.counts()

@@ -26,14 +26,14 @@ var (
 
 // cover lists a window and has every blob of it worked on that nobody has worked on yet. Where a listing is too slow,
 // it goes on in parts of half the length. After each part it calls listed with the tally of its blobs and its end: nil
-// means that all of them have a result. f is the back-fill that it works for, nil for the stream itself.
-func (w *run) cover(ctx context.Context, window audit.Window, f *filling, listed func(*tally, time.Time) error) error {
+// means that all of them have a result.
+func (w *run) cover(ctx context.Context, window audit.Window, s search, listed func(*tally, time.Time) error) error {
 	part := window
 	for !part.Empty() {
-		t := &tally{}
-		err := w.listAndOffer(ctx, part, search{t, f})
+		s.tally = &tally{}
+		err := w.listAndOffer(ctx, part, s)
 		if err == nil {
-			if err := listed(t, part.End); err != nil {
+			if err := listed(s.tally, part.End); err != nil {
 				return err
 			}
 			part = audit.Window{Start: part.End, End: earliest(part.End.Add(part.Duration()), window.End)}
@@ -187,7 +187,7 @@ func (w *run) offerPage(ctx context.Context, blobs []audit.Blob, s search) error
 		}
 	}
 	for i, h := range unseen {
-		if err := w.assign(ctx, job{blob: claimed[h], fill: s.fill}); err != nil {
+		if err := w.assign(ctx, job{blob: claimed[h], fill: s.fill, slots: s.slots}); err != nil {
 			for _, rest := range unseen[i:] {
 				w.settleJob(job{blob: claimed[rest], fill: s.fill}, false)
 			}
@@ -200,10 +200,11 @@ func (w *run) offerPage(ctx context.Context, blobs []audit.Blob, s search) error
 	return nil
 }
 
-// search is who a listing is for.
+// search is who a listing is for. The zero value is the stream itself.
 type search struct {
 	tally *tally
-	fill  *filling // nil: the stream itself
+	fill  *filling      // the back-fill that it works for
+	slots chan struct{} // its share of the workers, who take what has none first; nil: all
 }
 
 // claim reports whether the caller has to fetch the blob now.
@@ -234,14 +235,20 @@ func skipped(b audit.Blob, skips []audit.Gap) bool {
 
 // assign hands a claimed blob to a worker.
 func (w *run) assign(ctx context.Context, j job) error {
-	if err := j.fill.reserve(ctx); err != nil {
-		return err
+	queue := w.work
+	if j.slots != nil {
+		queue = w.spare
+		select {
+		case j.slots <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	select {
-	case w.work <- j:
+	case queue <- j:
 		return nil
 	case <-ctx.Done():
-		j.fill.release()
+		j.release()
 		return ctx.Err()
 	}
 }

@@ -100,7 +100,7 @@ func (h *fakeHandle) Apply(_ context.Context, e audit.Entry, _ int64) error {
 		h.c.Desired = *e.Desired
 	}
 	if e.Watermark != nil {
-		h.c.Progress.Watermark, h.c.Moved = e.Watermark.To, e.Watermark.Command
+		h.c.Progress.Watermark, h.c.Progress.Head, h.c.Moved = e.Watermark.To, audit.Window{}, e.Watermark.Command
 		h.c.FirstStart = earliest(h.c.FirstStart, e.Watermark.To)
 	}
 	for _, p := range e.Backfills {

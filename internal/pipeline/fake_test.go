@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -33,7 +32,9 @@ type fakeBlob struct {
 type world struct {
 	mu        sync.Mutex
 	blobs     []fakeBlob
+	place     map[string]int // of a blob's id
 	partly    map[string]bool
+	when      map[string]time.Time // a record was delivered first
 	delivered map[string]int
 	letters   []audit.DeadLetter
 	lists     []audit.Window
@@ -67,6 +68,7 @@ type world struct {
 
 func newWorld() *world {
 	return &world{
+		place: map[string]int{}, when: map[string]time.Time{},
 		partly: map[string]bool{}, delivered: map[string]int{}, fetches: map[string]int{}, enabled: true,
 		ledger: map[audit.Hash]bool{}, headers: map[string]string{},
 	}
@@ -76,6 +78,7 @@ func (w *world) add(id string, created time.Time, records ...string) *fakeBlob {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	b := fakeBlob{Blob: audit.Blob{ID: id, Created: created, Expires: created.Add(lifetime)}, records: records}
+	w.place[id] = len(w.blobs)
 	w.blobs = append(w.blobs, b)
 	return &w.blobs[len(w.blobs)-1]
 }
@@ -208,8 +211,7 @@ func (w *world) Fetch(_ context.Context, _ audit.Stream, b audit.Blob) (Content,
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	i := slices.IndexFunc(w.blobs, func(f fakeBlob) bool { return f.ID == b.ID })
-	records := w.blobs[i].records
+	records := w.blobs[w.place[b.ID]].records
 	if w.partly[b.ID] {
 		records = records[:1]
 	}
@@ -249,7 +251,9 @@ func (s fakeSink) Publish(ctx context.Context, c audit.Commit) (audit.Receipt, e
 			if err != nil {
 				return audit.Receipt{}, err
 			}
-			s.delivered[string(e.Value)]++
+			if s.delivered[string(e.Value)]++; s.delivered[string(e.Value)] == 1 {
+				s.when[string(e.Value)] = time.Now()
+			}
 			s.headers[string(e.Value)] = e.Topic
 			for _, h := range b.Headers {
 				s.headers[string(e.Value)] += " " + h.Name + "=" + string(h.Value)

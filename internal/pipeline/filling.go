@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"context"
 	"sync"
 	"sync/atomic"
 
@@ -49,24 +48,6 @@ func (f *filling) aside() bool { return f != nil && (f.again() || !f.plain()) }
 
 // marks reports whether a published blob is done for the stream.
 func (f *filling) marks() bool { return f == nil || f.plain() }
-
-func (f *filling) reserve(ctx context.Context) error {
-	if f == nil {
-		return nil
-	}
-	select {
-	case f.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (f *filling) release() {
-	if f != nil {
-		<-f.slots
-	}
-}
 
 // claim does for blobs aside what claims.claim does for the stream's.
 func (f *filling) claim(h audit.Hash, t *tally) bool {

@@ -14,10 +14,26 @@ type ledger struct {
 	handle Handle
 	report *Report
 	meter  Meter
+	turn   chan struct{} // held over a whole call, so that nobody asks with an N that is passing
 
-	mu       sync.Mutex // guards the following, over a whole call, so that nobody asks with an N that is passing
+	mu       sync.Mutex // guards the following, which change only in turn
 	n        int64
 	progress audit.Progress
+}
+
+func newLedger(h Handle, r *Report, m Meter, c audit.Checkpoint) *ledger {
+	return &ledger{handle: h, report: r, meter: m, turn: make(chan struct{}, 1), n: c.N, progress: c.Progress}
+}
+
+// call makes a call to the store when it is its turn.
+func (l *ledger) call(ctx context.Context, do func() error) error {
+	select {
+	case l.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-l.turn }()
+	return do()
 }
 
 // unseen returns those of the hashes that are not done.
@@ -25,11 +41,12 @@ func (l *ledger) unseen(ctx context.Context, hashes []audit.Hash) (out []audit.H
 	if len(hashes) == 0 {
 		return nil, nil
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	err = l.insist(ctx, func() error {
-		out, err = l.handle.Unseen(ctx, l.n, hashes)
-		return err
+	err = l.call(ctx, func() error {
+		n := l.next() - 1
+		return l.insist(ctx, func() error {
+			out, err = l.handle.Unseen(ctx, n, hashes)
+			return err
+		})
 	})
 	return out, err
 }
@@ -43,47 +60,53 @@ func (l *ledger) next() int64 {
 
 // apply stores an entry.
 func (l *ledger) apply(ctx context.Context, e audit.Entry, position int64) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	err := l.insist(ctx, func() error { return l.handle.Apply(ctx, e, position) })
-	if err != nil {
-		return err
-	}
-	l.n = e.N
-	if e.Watermark != nil {
-		l.progress.Watermark = e.Watermark.To
-		l.report.moved(e.Watermark.To)
-	}
-	return nil
+	return l.call(ctx, func() error {
+		if err := l.insist(ctx, func() error { return l.handle.Apply(ctx, e, position) }); err != nil {
+			return err
+		}
+		p := l.at()
+		if e.Watermark != nil {
+			p.Watermark, p.Head = e.Watermark.To, audit.Window{}
+		}
+		l.stand(e.N, p)
+		return nil
+	})
 }
 
 // reset forgets everything but what c says, and goes on at its beginning.
 func (l *ledger) reset(ctx context.Context, c audit.Checkpoint) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if err := l.insist(ctx, func() error { return l.handle.Reset(ctx, c) }); err != nil {
-		return err
-	}
-	l.n, l.progress = 0, c.Progress
-	l.report.moved(c.Progress.Watermark)
-	return nil
+	return l.call(ctx, func() error {
+		if err := l.insist(ctx, func() error { return l.handle.Reset(ctx, c) }); err != nil {
+			return err
+		}
+		l.stand(0, c.Progress)
+		return nil
+	})
 }
 
 // advance changes the progress and stores it.
 func (l *ledger) advance(ctx context.Context, change func(*audit.Progress)) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	p := l.progress
-	change(&p)
-	if p == l.progress {
+	return l.call(ctx, func() error {
+		before := l.at()
+		p := before
+		change(&p)
+		if p == before {
+			return nil
+		}
+		if err := l.insist(ctx, func() error { return l.handle.Advance(ctx, p) }); err != nil {
+			return err
+		}
+		l.stand(l.next()-1, p)
 		return nil
-	}
-	if err := l.insist(ctx, func() error { return l.handle.Advance(ctx, p) }); err != nil {
-		return err
-	}
-	l.progress = p
-	l.report.advanced(p.Watermark)
-	return nil
+	})
+}
+
+// stand notes where the checkpoint stands.
+func (l *ledger) stand(n int64, p audit.Progress) {
+	l.mu.Lock()
+	l.n, l.progress = n, p
+	l.mu.Unlock()
+	l.report.at(p)
 }
 
 // at returns the progress as it stands.

@@ -12,7 +12,7 @@ import (
 // drain time for it.
 // When one of them fails, everything ends at once. An end of the phase alone is no error.
 func (w *run) loop(ctx, phase context.Context, planners ...func(context.Context) error) error {
-	w.work, w.ready = make(chan job), make(chan outcome, w.Group.Blobs)
+	w.work, w.spare, w.ready = make(chan job), make(chan job), make(chan outcome, w.Group.Blobs)
 	grace, end := outlast(ctx, w.inHand())
 	defer end()
 	hard, cancel := context.WithCancelCause(grace)

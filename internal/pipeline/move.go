@@ -24,21 +24,21 @@ func (w *run) move(ctx context.Context, m *audit.WatermarkWish) error {
 		to = firstStart(now, w.FirstFetch)
 	}
 	to = earliest(latest(to, now.Add(-audit.MaxAge)), now)
-	from := w.ledger.at().Watermark
+	before := w.ledger.at()
 	if m.Reset {
 		if err := w.forgetAll(ctx, to); err != nil {
 			return fmt.Errorf("reset checkpoint: %w", err)
 		}
 	}
-	o := outcome{move: &audit.WatermarkMove{To: to, Command: m.Command}}
-	if from.Before(to) {
-		o.gap = &audit.Gap{From: from, To: to, Cause: audit.CauseSkipped, Noted: time.Now().UTC()}
+	change := []outcome{{move: &audit.WatermarkMove{To: to, Command: m.Command}}}
+	for _, s := range unread(before, to) {
+		change = append(change, outcome{gap: &audit.Gap{From: s.Start, To: s.End, Cause: audit.CauseSkipped, Noted: time.Now().UTC()}})
 	}
-	if err := w.commit(ctx, []outcome{o}); err != nil {
+	if err := w.commit(ctx, change); err != nil {
 		return fmt.Errorf("move watermark: %w", err)
 	}
 	w.start = earliest(w.start, to)
-	w.report.log.Info("watermark was moved", "from", from, "to", to, "reset", m.Reset, "command", m.Command)
+	w.report.log.Info("watermark was moved", "from", before.Watermark, "to", to, "reset", m.Reset, "command", m.Command)
 	return nil
 }
 
@@ -56,4 +56,19 @@ func (w *run) forgetAll(ctx context.Context, to time.Time) error {
 	}
 	w.start = to
 	return nil
+}
+
+// unread returns the stretches up to a moment that were not read.
+func unread(p audit.Progress, to time.Time) (out []audit.Window) {
+	from := p.Watermark
+	if p.Behind() {
+		if w := (audit.Window{Start: from, End: earliest(p.Head.Start, to)}); !w.Empty() {
+			out = append(out, w)
+		}
+		from = p.Head.End
+	}
+	if from.Before(to) {
+		out = append(out, audit.Window{Start: from, End: to})
+	}
+	return out
 }

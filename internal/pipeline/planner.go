@@ -18,13 +18,14 @@ const (
 )
 
 // live is the planner of new content: it makes sure that the stream is subscribed, then lists one window after the
-// other, without a pause while it is behind, every poll interval otherwise.
+// other, without a pause while it is behind, every poll interval otherwise. A stream that is far behind reads what
+// happens now, and the backlog beside it.
 func (w *run) live(ctx context.Context) error {
 	if err := w.subscribe(ctx); err != nil {
 		return err
 	}
 	group, gctx := errgroup.WithContext(ctx)
-	group.SetLimit(1 + maxOpen)
+	group.SetLimit(2 + maxOpen)
 	group.Go(func() error { return w.poll(gctx, group) })
 	return group.Wait()
 }
@@ -32,7 +33,7 @@ func (w *run) live(ctx context.Context) error {
 func (w *run) poll(ctx context.Context, open *errgroup.Group) error {
 	for {
 		began := time.Now()
-		behind, err := w.window(ctx, open)
+		behind, err := w.turn(ctx, open)
 		if behind || errors.Is(err, errReplan) {
 			continue
 		}
@@ -45,36 +46,74 @@ func (w *run) poll(ctx context.Context, open *errgroup.Group) error {
 	}
 }
 
-// window reads the window after the watermark and reports whether there is more to read at once. When blobs take long,
-// it leaves the watermark to a goroutine of open, and the next window begins where this one did.
-func (w *run) window(ctx context.Context, open *errgroup.Group) (behind bool, err error) {
+// turn is one poll. It reports whether there is more to read at once.
+func (w *run) turn(ctx context.Context, open *errgroup.Group) (behind bool, err error) {
 	now := w.Source.Now()
-	progress := w.ledger.at()
-	next, gap := nextWindow(now, audit.Checkpoint{Progress: progress, FirstStart: w.start}, w.Overlap)
-	if !gap.Empty() {
-		if err := w.lose(ctx, gap); err != nil {
+	if !w.catching.Load() {
+		if err := w.expire(ctx, now); err != nil {
 			return false, err
 		}
 	}
-	err = w.cover(ctx, next, nil, func(t *tally, end time.Time) error {
+	if err := w.moveHead(ctx, now); err != nil {
+		return false, err
+	}
+	if p := w.ledger.at(); !p.Behind() {
+		return w.window(ctx, open, now)
+	}
+	if w.catching.CompareAndSwap(false, true) {
+		open.Go(func() error {
+			defer w.catching.Store(false)
+			return w.catchUp(ctx)
+		})
+	}
+	if w.backlogFirst(now) {
+		return false, nil
+	}
+	return w.window(ctx, open, now)
+}
+
+// window reads what is new and reports whether there is more to read at once. When blobs take long, it leaves the
+// progress to a goroutine of open, and the next window begins where this one did.
+func (w *run) window(ctx context.Context, open *errgroup.Group, now time.Time) (behind bool, err error) {
+	p := w.ledger.at()
+	next, from := nextWindow(now, audit.Checkpoint{Progress: p, FirstStart: w.start}, w.Overlap), p.Watermark
+	if p.Behind() {
+		next, from = headWindow(now, p, w.Overlap), p.Head.End
+	}
+	from = earliest(from, next.Start)
+	err = w.cover(ctx, next, search{}, func(t *tally, end time.Time) error {
+		read := audit.Window{Start: from, End: end}
 		soon, cancel := context.WithTimeout(ctx, max(w.PollInterval, patience))
 		defer cancel()
-		err := w.pass(soon, t, end)
+		err := w.pass(soon, t, read)
 		if err == nil || ctx.Err() != nil || soon.Err() == nil {
 			return err
 		}
-		open.Go(func() error { return w.pass(ctx, t, end) })
+		open.Go(func() error { return w.pass(ctx, t, read) })
 		return errOpen
 	})
 	return err == nil && next.End.Before(now.Truncate(time.Second)), err
 }
 
-// pass moves the watermark to the end of what was listed from there, when all of its blobs have a result.
-func (w *run) pass(ctx context.Context, t *tally, end time.Time) error {
+// pass notes that a window was read when all blobs that were listed of it have a result.
+func (w *run) pass(ctx context.Context, t *tally, read audit.Window) error {
 	if err := t.wait(ctx); err != nil {
 		return err
 	}
-	return w.ledger.advance(ctx, func(p *audit.Progress) { p.Watermark = latest(p.Watermark, end) })
+	return w.ledger.advance(ctx, func(p *audit.Progress) { *p = p.Covered(read) })
+}
+
+// expire writes down what is too old to be read. Nobody may be reading behind the watermark meanwhile.
+func (w *run) expire(ctx context.Context, now time.Time) error {
+	for {
+		gap := tooOld(now, audit.Checkpoint{Progress: w.ledger.at(), FirstStart: w.start})
+		if gap.Empty() {
+			return nil
+		}
+		if err := w.lose(ctx, gap); err != nil {
+			return err
+		}
+	}
 }
 
 // lose writes down a stretch that is too old to be read.
@@ -85,7 +124,7 @@ func (w *run) lose(ctx context.Context, gap audit.Window) error {
 	if err := w.note(ctx, outcome{gap: &g}); err != nil {
 		return err
 	}
-	return w.ledger.advance(ctx, func(p *audit.Progress) { p.Watermark = latest(p.Watermark, g.To) })
+	return w.ledger.advance(ctx, func(p *audit.Progress) { *p = p.Covered(gap) })
 }
 
 // sweeps is the planner that lists again what was listed before, for blobs that showed up late.
@@ -93,7 +132,7 @@ func (w *run) sweeps(ctx context.Context) error {
 	for {
 		c := audit.Checkpoint{FirstStart: w.start, Progress: w.ledger.at()}
 		again, full := sweepDue(w.Source.Now(), c, w.SweepInterval, w.SweepDepth)
-		if !again.Empty() {
+		if len(again) > 0 {
 			if err := w.sweep(ctx, again, full); err != nil && !errors.Is(err, errReplan) {
 				return err
 			}
@@ -104,10 +143,10 @@ func (w *run) sweeps(ctx context.Context) error {
 	}
 }
 
-func (w *run) sweep(ctx context.Context, again audit.Window, full bool) error {
-	for start := again.Start; start.Before(again.End); start = start.Add(span) {
-		part := audit.Window{Start: start, End: earliest(start.Add(span), again.End)}
-		if err := w.cover(ctx, part, nil, func(t *tally, _ time.Time) error { return t.wait(ctx) }); err != nil {
+func (w *run) sweep(ctx context.Context, again []audit.Window, full bool) error {
+	for _, part := range again {
+		err := w.cover(ctx, part, search{}, func(t *tally, _ time.Time) error { return t.wait(ctx) })
+		if err != nil {
 			return err
 		}
 	}

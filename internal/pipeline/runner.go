@@ -20,6 +20,7 @@ type Settings struct {
 	Backfill      FillTransform             // nil: back-fills fail
 	AutoSubscribe bool
 	FirstFetch    time.Duration // how far back a new stream begins
+	CatchUpAfter  time.Duration // further behind than this: what happens now first, the backlog beside it; 0: in order
 	PollInterval  time.Duration
 	Overlap       time.Duration // how far behind the watermark each window starts
 	SweepInterval time.Duration
@@ -98,9 +99,11 @@ type run struct {
 	start     time.Time // the stream's first start
 	epoch     int64
 	seen      atomic.Bool // the subscription was seen enabled
+	catching  atomic.Bool // somebody reads the backlog
 
 	// Of one loop.
 	work      chan job     // unbuffered: planners go as fast as the workers
+	spare     chan job     // the same, for what may wait
 	ready     chan outcome // to the publisher; its batches are bounded by the budget, the rest by its capacity
 	stopping  bool         // what fails now will not be tried again
 	reopening bool         // an operator asked for the subscription
@@ -112,6 +115,13 @@ type job struct {
 	prior *audit.Pending // what is remembered of its former failures
 	last  bool           // there will be no further try
 	fill  *filling       // the back-fill that it belongs to; nil: the stream itself
+	slots chan struct{}  // of which it holds one; nil: none
+}
+
+func (j job) release() {
+	if j.slots != nil {
+		<-j.slots
+	}
 }
 
 // Run takes the stream and works on it until the context ends, which is not an error, or something happens that a
@@ -133,7 +143,7 @@ func (r *Runner) Run(ctx context.Context, s Settings, known audit.Checkpoint) (a
 	c := t.checkpoint
 	w := &run{
 		Settings: s, Runner: r, publisher: publisher, report: report,
-		ledger: &ledger{handle: t.handle, report: report, meter: r.Meter, n: c.N, progress: c.Progress},
+		ledger: newLedger(t.handle, report, r.Meter, c),
 		claims: newClaims(c.Pending), memory: newMemory(c), hold: newHold(), desk: newDesk(),
 		start: c.FirstStart, epoch: c.Epoch,
 	}

@@ -110,17 +110,19 @@ type stretch struct{ overlap, reach time.Duration }
 // readTo reads everything up to a moment.
 func (w *run) readTo(ctx context.Context, end time.Time, s stretch) error {
 	for {
-		next, gap := nextWindow(end, audit.Checkpoint{Progress: w.ledger.at(), FirstStart: w.start}, s.overlap)
-		if !gap.Empty() {
-			if err := w.lose(ctx, gap); err != nil {
-				return err
-			}
+		if err := w.expire(ctx, end); err != nil {
+			return err
 		}
+		p := w.ledger.at()
+		next := nextWindow(end, audit.Checkpoint{Progress: p, FirstStart: w.start}, s.overlap)
+		from := earliest(next.Start, p.Watermark)
 		last := !next.End.Before(end)
 		if last {
 			next.End = end.Add(s.reach)
 		}
-		err := w.cover(ctx, next, nil, func(t *tally, to time.Time) error { return w.pass(ctx, t, earliest(to, end)) })
+		err := w.cover(ctx, next, search{}, func(t *tally, to time.Time) error {
+			return w.pass(ctx, t, audit.Window{Start: from, End: earliest(to, end)})
+		})
 		if err != nil || last {
 			return err
 		}
@@ -132,7 +134,7 @@ func (w *run) sweepTo(ctx context.Context, end time.Time) error {
 	start := latest(end.Add(-min(w.SweepDepth, audit.MaxAge)), w.start.UTC().Truncate(time.Second))
 	for ; start.Before(end); start = start.Add(span) {
 		part := audit.Window{Start: start, End: earliest(start.Add(span), end)}
-		if err := w.cover(ctx, part, nil, func(t *tally, _ time.Time) error { return t.wait(ctx) }); err != nil {
+		if err := w.cover(ctx, part, search{}, func(t *tally, _ time.Time) error { return t.wait(ctx) }); err != nil {
 			return err
 		}
 	}

@@ -42,6 +42,7 @@ func (r *Runner) take(ctx context.Context, s Settings, known audit.Checkpoint) (
 	case err != nil:
 		return t, fmt.Errorf("load checkpoint: %w", err)
 	case ok:
+		t.checkpoint.Progress = t.checkpoint.Progress.Covered(audit.Window{}) // another version may have left it half-way
 		return t, nil
 	}
 	t.rebuilt = t.rebuilt || !known.Progress.Watermark.IsZero()
@@ -60,7 +61,7 @@ func (r *Runner) reset(ctx context.Context, h Handle, s Settings, known audit.Ch
 	if lost {
 		start = earliest(start, known.Progress.Watermark.Add(-s.Overlap))
 	}
-	progress := audit.Progress{Watermark: start, SubscribeTried: known.Progress.SubscribeTried}
+	progress := audit.Progress{Watermark: start, SubscribeTried: known.Progress.SubscribeTried, Head: known.Progress.Head}
 	fresh := audit.Checkpoint{
 		FirstStart: start, Progress: progress, Desired: known.Desired, Moved: known.Moved, Backfills: known.Backfills,
 		Pending: known.Pending, // no listing would find them again

@@ -62,24 +62,40 @@ func (w *run) prepareAll(soft, hard context.Context) error {
 	var filler Transform
 	var of *filling // that it was made for
 	for {
-		select {
-		case j := <-w.work:
-			used := transform
-			if j.fill != nil {
-				if of != j.fill {
-					of, filler = j.fill, j.fill.transform()
-				}
-				used = filler
-			}
-			err := w.prepare(soft, hard, worker{w, used, j})
-			j.fill.release()
-			if err != nil {
-				w.settleJob(j, false)
-				return err
-			}
-		case <-soft.Done():
-			return soft.Err()
+		j, err := w.pick(soft)
+		if err != nil {
+			return err
 		}
+		used := transform
+		if j.fill != nil {
+			if of != j.fill {
+				of, filler = j.fill, j.fill.transform()
+			}
+			used = filler
+		}
+		err = w.prepare(soft, hard, worker{w, used, j})
+		j.release()
+		if err != nil {
+			w.settleJob(j, false)
+			return err
+		}
+	}
+}
+
+// pick returns the next job: what there is of backlog and back-fills only when nothing else waits.
+func (w *run) pick(ctx context.Context) (job, error) {
+	select {
+	case j := <-w.work:
+		return j, nil
+	default:
+	}
+	select {
+	case j := <-w.work:
+		return j, nil
+	case j := <-w.spare:
+		return j, nil
+	case <-ctx.Done():
+		return job{}, ctx.Err()
 	}
 }
 

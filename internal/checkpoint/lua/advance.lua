@@ -1,4 +1,4 @@
--- ARGV: epoch, then watermark, swept, swept fully and subscription tried in microseconds
+-- ARGV: epoch, then watermark, swept, swept fully, subscription tried, start and end of the head in microseconds
 local no = refused(ARGV[1])
 if no then return no end
 local _, carriers = common()
@@ -6,5 +6,6 @@ if carriers < 5 then return {'LOST', 'a key is missing'} end
 if tonumber(ARGV[2]) > tonumber(redis.call('HGET', STATE, 'watermark') or 0) then
   redis.call('HSET', STATE, 'watermark', ARGV[2])
 end
-redis.call('HSET', STATE, 'swept', ARGV[3], 'swept_fully', ARGV[4], 'subscribe_tried', ARGV[5])
+redis.call('HSET', STATE, 'swept', ARGV[3], 'swept_fully', ARGV[4], 'subscribe_tried', ARGV[5],
+  'head_from', ARGV[6], 'head_to', ARGV[7])
 return {'OK'}

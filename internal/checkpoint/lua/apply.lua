@@ -61,7 +61,7 @@ if extra > 0 then redis.call('ZREMRANGEBYRANK', GAPS, 1, extra) end
 
 if ARGV[10] ~= '' then redis.call('HSET', OBEYED, 'state', ARGV[10], 'since', ARGV[11]) end
 if ARGV[12] ~= '' then
-  redis.call('HSET', STATE, 'watermark', ARGV[12])
+  redis.call('HSET', STATE, 'watermark', ARGV[12], 'head_from', 0, 'head_to', 0)
   if tonumber(ARGV[12]) < tonumber(redis.call('HGET', STATE, 'first_start') or 0) then
     redis.call('HSET', STATE, 'first_start', ARGV[12])
   end
