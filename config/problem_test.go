@@ -143,7 +143,6 @@ func TestValuesOfLaterVersionsAreRefused(t *testing.T) {
 		"dedupe.records":         "dedupe: {records: drop}",
 		"redact.dlp":             "redact: {dlp: hash}",
 		"redact.fields":          "redact: {fields: [UserId]}",
-		"source.catch_up_after":  "source: {catch_up_after: 1h}",
 		"outputs":                "outputs: []",
 		"tenants[0].auth.method": "    auth: {method: certificate}",
 	} {

@@ -76,7 +76,8 @@ func (t *tenant) settings(s audit.Stream) (pipeline.Settings, error) {
 		Backfill: func(b audit.Backfill) (func() pipeline.Transform, error) { return t.backfill(s, b) },
 		// Where nothing is named, what Microsoft has enabled is read: what is switched off there stays off.
 		AutoSubscribe: c.AutoSubscribe && len(c.Streams()) > 0, FirstFetch: first, PollInterval: c.Source.PollInterval.D(),
-		Overlap: c.Source.Overlap.D(), SweepInterval: c.Source.Sweep.Interval.D(), SweepDepth: c.Source.Sweep.Depth.D(),
+		CatchUpAfter: c.Source.CatchUpAfter.D(),
+		Overlap:      c.Source.Overlap.D(), SweepInterval: c.Source.Sweep.Interval.D(), SweepDepth: c.Source.Sweep.Depth.D(),
 		Workers: c.Source.Workers, BlobBuffer: int64(c.Source.BlobBuffer),
 	}, nil
 }

@@ -19,7 +19,7 @@ const maxWorkers = 100
 type Config struct {
 	Timeout           unit.Duration `yaml:"timeout"`        // for the first byte of an answer and each gap in it
 	FirstFetch        unit.Duration `yaml:"first_fetch"`    // how far back a new stream starts; see FirstWindow
-	CatchUpAfter      unit.Duration `yaml:"catch_up_after"` // does not exist yet: 0
+	CatchUpAfter      unit.Duration `yaml:"catch_up_after"` // further behind than this: what happens now first; 0: in order
 	PollInterval      unit.Duration `yaml:"poll_interval"`
 	Overlap           unit.Duration `yaml:"overlap"` // how much of the last window each poll lists again
 	Sweep             Sweep         `yaml:"sweep"`
@@ -45,6 +45,7 @@ func (c *Config) SetDefaults() {
 	*c = Config{
 		Timeout:           unit.Duration(15 * time.Second),
 		FirstFetch:        unit.Duration(time.Hour),
+		CatchUpAfter:      unit.Duration(time.Hour),
 		PollInterval:      unit.Duration(30 * time.Second),
 		Overlap:           unit.Duration(5 * time.Minute),
 		Sweep:             Sweep{Interval: unit.Duration(30 * time.Minute), Depth: unit.Duration(24 * time.Hour)},
@@ -67,7 +68,8 @@ func (c Config) Validate() error {
 	}
 	check(c.Timeout > 0, "timeout: must be positive, e.g. 15s")
 	check(c.FirstFetch > 0, "first_fetch: must be positive, e.g. 1h")
-	check(c.CatchUpAfter == 0, "catch_up_after: does not exist yet; leave it out or set it to 0s")
+	check(c.CatchUpAfter >= 0 && c.CatchUpAfter.D() <= maxDepth, "catch_up_after: must be at most 167h and not negative, e.g. 1h; "+
+		"0s reads everything in order")
 	check(c.PollInterval > 0, "poll_interval: must be positive, e.g. 30s")
 	check(c.Overlap >= 0 && c.Overlap.D() < audit.MaxWindow, "overlap: must be less than 24h and not negative, e.g. 5m")
 	check(c.Sweep.Interval > 0, "sweep.interval: must be positive, e.g. 30m")

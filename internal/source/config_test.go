@@ -18,7 +18,8 @@ func TestValidate(t *testing.T) {
 		"at the limits": {func(c *source.Config) {
 			c.Overlap, c.Sweep.Depth, c.Buffer = 0, unit.Duration(167*time.Hour), 2*c.BlobBuffer
 		}, nil},
-		"catch up": {func(c *source.Config) { c.CatchUpAfter = unit.Duration(time.Hour) }, []string{"catch_up_after: does not exist yet"}},
+		"catch up": {func(c *source.Config) { c.CatchUpAfter = -1 }, []string{"catch_up_after: must be at most 167h and not negative"}},
+		"in order": {func(c *source.Config) { c.CatchUpAfter = 0 }, nil},
 		"overlap":  {func(c *source.Config) { c.Overlap = unit.Duration(24 * time.Hour) }, []string{"overlap: must be less than 24h"}},
 		"sweep":    {func(c *source.Config) { c.Sweep.Depth = unit.Duration(168 * time.Hour) }, []string{"sweep.depth: "}},
 		"buffer":   {func(c *source.Config) { c.Buffer = 7 * unit.MiB }, []string{"buffer: must be at least twice blob_buffer, here 8MiB"}},
