@@ -23,6 +23,7 @@ type contextCheckpoint struct {
 	Epoch       int64                    `json:"epoch"`
 	FirstStart  time.Time                `json:"first_start,omitzero"`
 	Watermark   time.Time                `json:"watermark,omitzero"`
+	Backlog     *audit.Backlog           `json:"backlog,omitempty"`
 	Swept       time.Time                `json:"swept,omitzero"`
 	Desired     audit.DesiredState       `json:"desired"`
 	Wish        audit.Wish               `json:"wish"`
@@ -80,7 +81,7 @@ func readCheckpoint(ctx context.Context, store checkpoint.Operator, s audit.Stre
 	}
 	one := contextCheckpoint{
 		Tenant: s.Tenant.ID, ContentType: s.ContentType, Known: ok, Damaged: damaged, N: known.N, Epoch: known.Epoch,
-		FirstStart: known.FirstStart, Watermark: known.Progress.Watermark, Swept: known.Progress.Swept,
+		FirstStart: known.FirstStart, Watermark: known.Progress.Watermark, Backlog: audit.BacklogOf(known.Progress), Swept: known.Progress.Swept,
 		Desired: known.Desired.State, Wish: wish,
 		Pending: []contextPending{}, Gaps: []audit.GapStatus{}, Backfills: append([]audit.BackfillProgress{}, known.Backfills...),
 	}

@@ -78,11 +78,22 @@ func statusText(all []audit.StreamStatus) string {
 		if s.LastError != nil {
 			fmt.Fprintf(&notes, "\n%s, last error: %s\n", name, lastError(s.LastError))
 		}
+		if s.Backlog != nil {
+			fmt.Fprintf(&notes, "\n%s, backlog beside what happens now: %s\n", name, backlog(*s.Backlog))
+		}
 		if len(s.Gaps) > 0 {
 			fmt.Fprintf(&notes, "\n%s, never read: %s\n", name, gaps(s.Gaps))
 		}
 	}
 	return out.String() + notes.String()
+}
+
+func backlog(b audit.Backlog) string {
+	end := "nobody knows yet when it is read"
+	if b.EstimatedEnd != nil {
+		end = "read at about " + stamp(*b.EstimatedEnd)
+	}
+	return fmt.Sprintf("%.1f hours, %s to %s, %s", b.Hours, stamp(b.From), stamp(b.To), end)
 }
 
 func gaps(list []audit.GapStatus) string {

@@ -106,7 +106,7 @@ func (s *stop) unread(ctx context.Context) string {
 	return "No blob was available and unread"
 }
 
-// countUnread counts what was listed but failed, and what became available after the watermark.
+// countUnread counts what was listed but failed, and what became available and was not read.
 func (s *stop) countUnread(ctx context.Context) (int, error) {
 	c, err := peek(ctx, s.store, s.stream())
 	if err != nil {
@@ -117,8 +117,19 @@ func (s *stop) countUnread(ctx context.Context) (int, error) {
 		seen[p.Blob.Hash()] = struct{}{}
 	}
 	now := s.client.Now()
-	blobs, err := count(ctx, s.client, s.stream(), windows(c.Progress.Watermark, now, now), seen)
+	from, unread := c.Progress.Watermark, []audit.Window(nil)
+	if c.Progress.Behind() { // what was read ahead of the watermark does not count
+		unread, from = exactWindows(latest(from, now.Add(-audit.MaxAge)), c.Progress.Head.Start), c.Progress.Head.End
+	}
+	blobs, err := count(ctx, s.client, s.stream(), append(unread, windows(from, now, now)...), seen)
 	return blobs + len(c.Pending), err
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // drain waits until the owner has read everything and stopped.

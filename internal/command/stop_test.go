@@ -59,6 +59,28 @@ func TestStopNowCountsWhatIsBehindTheWatermark(t *testing.T) {
 	}
 }
 
+func TestStopNowLeavesOutWhatWasReadAhead(t *testing.T) {
+	r := newRig(t, emulator.Config{BacklogRecords: 500, RecordsPerBlob: 10, ContentTypes: []string{emulator.Exchange}, Backlog: 3 * time.Hour})
+	var blobs []time.Time
+	for b := range r.api.Truth(contoso, emulator.Exchange) {
+		blobs = append(blobs, b.Created.UTC())
+	}
+	h, err := r.store.Acquire(t.Context(), stream(audit.Exchange))
+	if err != nil {
+		t.Fatal(err)
+	}
+	progress := audit.Progress{Watermark: blobs[5].Truncate(time.Second)}
+	progress.Head = audit.Window{Start: blobs[8].Truncate(time.Second), End: blobs[20].Truncate(time.Second)}
+	if err := h.Reset(t.Context(), audit.Checkpoint{Position: -1, FirstStart: blobs[0], Progress: progress}); err != nil {
+		t.Fatal(err)
+	}
+	r.report(stream(audit.Exchange), audit.StateReading)
+	got := r.do("!stop-subscription content_type=audit.exchange now=true")
+	if got.err != nil || !strings.Contains(got.text, "\n8 blobs were available and unread") {
+		t.Errorf("want 3 blobs before and 5 behind what was read ahead: %+v", got)
+	}
+}
+
 func TestStopNowThoughNothingCanBeCounted(t *testing.T) {
 	r := newRig(t, emulator.Config{BacklogRecords: 50})
 	if err := r.api.SetFaults(emulator.Fault{Kind: emulator.Error, Operation: "content", Status: 400, Code: "AF20055", Text: "no"}); err != nil {
