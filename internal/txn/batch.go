@@ -104,8 +104,8 @@ func (b *Batch) Len() int { return len(b.starts) }
 // Size returns the batch's bytes without compression.
 func (b *Batch) Size() int { return len(b.raw) }
 
-// end is the offset after the last record, once the batch is written; -1 if the broker did not tell.
-func (b *Batch) end() int64 {
+// End returns the offset after the last record, once the batch is written; -1 if the broker did not tell.
+func (b *Batch) End() int64 {
 	if b.offset < 0 {
 		return -1
 	}

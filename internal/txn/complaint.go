@@ -49,7 +49,7 @@ func guilty(res *addpartitionstotxn.Response) (topic string, err error) {
 			case code != operationNotAttempted:
 				return t.Name, fmt.Errorf("partition %d of topic %s: %w", p.PartitionIndex, t.Name, code)
 			case err == nil:
-				err = fmt.Errorf("partition %d of topic %s: [%d] OPERATION_NOT_ATTEMPTED: another one could not be added", p.PartitionIndex, t.Name, code)
+				err = fmt.Errorf("partition %d of topic %s: [%d] Operation Not Attempted, because of another one", p.PartitionIndex, t.Name, p.ErrorCode)
 			}
 		}
 	}

@@ -68,6 +68,7 @@ func (t *Transactor) explained(err error, topic, operations string) error {
 		if !errors.Is(err, ErrUnsupported) {
 			return fmt.Errorf("%w: %w", ErrUnsupported, err)
 		}
+	default:
 	}
 	return err
 }

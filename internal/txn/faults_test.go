@@ -200,10 +200,10 @@ func TestFormerOwnerIsFenced(t *testing.T) {
 			if !errors.Is(err, ErrFenced) || errors.Is(err, ErrTimedOut) || !errors.Is(err, codes[key]) {
 				t.Errorf("before %v: %v, want %d", key, err, codes[key])
 			}
-			if got := heir.Committed().N; got != max(n, -1) && n > 0 {
-				t.Errorf("before %v: the successor finds %d, want %d", key, got, n)
-			}
 			n++
+			if got := successor.next(heir); got != n {
+				t.Errorf("before %v: the successor would do transaction %d, want %d", key, got, n)
+			}
 			r.mustPublish(heir, n)
 			former.wire.follow(nil)
 			if err := r.publish(bounded(t), tx, n+1); !errors.Is(err, ErrEnded) || !errors.Is(err, ErrFenced) || len(former.wire.seen) > 0 {

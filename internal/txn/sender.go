@@ -38,7 +38,6 @@ type round struct {
 	failure Failure // the worst of them; the first of several that are equal
 	worst   verdict
 	doubt   bool // a refused batch may have been written by an earlier attempt
-	unheard bool // a request got no answer: it may yet arrive
 }
 
 // severity orders verdicts for the owner of a session.
@@ -152,7 +151,7 @@ func (s *sender) send(ctx context.Context, req *produceRequest) answer {
 func (s *sender) settle(b *Batch, a answer, r *round) {
 	at := b.Partition
 	if a.err != nil {
-		b.lent, b.doubt, r.unheard = true, true, true
+		b.lent, b.doubt = true, true
 		s.topics.Forget(at.Topic)
 		r.fail(b, verdictOf(a.err), a.err)
 		return
@@ -181,12 +180,10 @@ func (s *sender) settle(b *Batch, a answer, r *round) {
 
 // mayBeWritten tells whether a batch may stand in the leader's log although the answer is an error: it was not
 // replicated in time, or the code is one that says nothing.
-func mayBeWritten(code kafka.Error) bool {
-	switch code {
-	case kafka.RequestTimedOut, kafka.NotEnoughReplicasAfterAppend, kafka.NetworkException, kafka.KafkaStorageError:
-		return true
-	}
-	return verdicts[code] == unlisted
+func mayBeWritten(code kafka.Error) bool { return inDoubt[code] || verdicts[code] == unlisted }
+
+var inDoubt = map[kafka.Error]bool{
+	kafka.RequestTimedOut: true, kafka.NotEnoughReplicasAfterAppend: true, kafka.NetworkException: true, kafka.KafkaStorageError: true,
 }
 
 func refusalOf(b *Batch, part produce.ResponsePartition) Refusal {

@@ -87,9 +87,9 @@ func (t *Transactor) clear() {
 	t.begun, t.enrolled, t.ends = time.Time{}, map[Partition]bool{}, map[Partition]int64{}
 }
 
-// begin makes sure that a transaction may be begun. A request of this epoch that was never answered may still be
-// under way: a repeated commit, overtaken by the next transaction, would commit that one half-done, and an offset
-// would take the place of a newer one. A new epoch makes it void.
+// begin makes sure that a transaction may be begun. A request to a coordinator that was never answered may still be
+// under way: a commit that its repetition has overtaken would commit the next transaction half-done, and an offset
+// would take the place of a newer one. A new epoch makes them void. (Of batches, sequences take care.)
 func (t *Transactor) begin(ctx context.Context) error {
 	if !t.begun.IsZero() || !t.stale {
 		return nil
@@ -162,9 +162,8 @@ func (t *Transactor) write(ctx context.Context, batches []*Batch) error {
 	left, pace := slices.Clone(batches), quickPace()
 	for {
 		r := t.round(ctx, left)
-		t.stale = t.stale || r.unheard
 		for _, b := range r.written {
-			t.ends[b.Partition] = b.end()
+			t.ends[b.Partition] = b.End()
 		}
 		refusals = append(refusals, r.refused...)
 		if err := t.hopeless(r); err != nil {
@@ -195,8 +194,9 @@ func (t *Transactor) hopeless(r round) error {
 	switch r.worst {
 	case done, again, busy, refused:
 		return nil
+	default:
+		return t.explained(r.failure.Err, r.failure.Topic, "Write,Describe")
 	}
-	return t.explained(r.failure.Err, r.failure.Topic, "Write,Describe")
 }
 
 // commitOffset lets the transaction commit an offset. The group has no members, so neither generation nor member id.

@@ -95,10 +95,17 @@ func TestTrapOfParallelRequestsToOneBroker(t *testing.T) {
 // The zero values of a request to initialize a producer name one, which is another than ours.
 func TestTrapOfProducerZero(t *testing.T) {
 	onEach(t, func(t *testing.T, r *rig) {
-		tx := r.client().mustOpen()
+		c := r.client()
+		o := r.options()
+		o.ID += "-other" // which a new broker may give the number zero
+		if _, err := Open(bounded(t), c.conn, c.topics, o); err != nil {
+			t.Fatal(err)
+		}
+		tx := c.mustOpen()
 		if err := tx.initialize(bounded(t), session{}); !errors.Is(err, ErrFenced) || !errors.Is(err, kafka.ProducerFenced) {
 			t.Errorf("error %v", err)
 		}
+		c.mustOpen()
 	})
 }
 
