@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/segmentio/kafka-go"
+
 	"o365-kafka-connector/internal/testbed"
 	"o365-kafka-connector/internal/unit"
 )
@@ -73,4 +75,37 @@ func TestABrokerRestart(t *testing.T) {
 		// The session is 10 s: nobody waits for members that the broker still remembers.
 		t.Logf("whole again %v after the broker", r.whole(7*time.Second, "a", "b"))
 	}
+}
+
+func TestTheCoordinatorDies(t *testing.T) {
+	t.Parallel()
+	c := testbed.KafkaCluster(t, 3)
+	r := newRig(t, c.Addresses())
+	r.config.SessionTimeout = unit.Duration(10 * time.Second)
+	replicated := change{options: func(o *Options) { o.Replication = 3 }}
+	a := r.join("a", replicated)
+	r.join("b", replicated)
+	r.whole(30*time.Second, "a", "b")
+	found, err := r.conn.Client.FindCoordinator(t.Context(), &kafka.FindCoordinatorRequest{Key: r.config.GroupID, KeyType: kafka.CoordinatorKeyTypeConsumer})
+	if err != nil || found.Error != nil {
+		t.Fatal(err, found)
+	}
+	before := a.Members().Generation
+	began := time.Now()
+	if err := c.Brokers[found.Coordinator.NodeID-1].Kill(); err != nil {
+		t.Fatal(err)
+	}
+	r.until("a new coordinator is found", 20*time.Second, func() bool { return a.Members().Generation > before })
+	r.whole(9*time.Second-time.Since(began), "a", "b") // less than the session
+	t.Logf("whole again after %v", time.Since(began))
+	// A client may know the old leaders for some seconds.
+	r.until("a command is done", 20*time.Second, func() bool {
+		for reply, err := range r.client.Do(t.Context(), pause(streamsOf(contoso)[0], "after")) {
+			if err == nil && reply.Outcome == OutcomeDone {
+				return true
+			}
+		}
+		return false
+	})
+	t.Logf("commands are done again after %v", time.Since(began))
 }

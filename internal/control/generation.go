@@ -60,7 +60,7 @@ func (g *Group) serve(ctx context.Context, k *kafka.Generation) {
 func (g *Group) enter(n *generation) {
 	g.mu.Lock()
 	g.current, g.problem = n, nil
-	g.held, g.heldIn = n.membership.Partitions, n.kafka.ID
+	g.held, g.heldIn, g.heldAs = n.membership.Partitions, n.kafka.ID, n.kafka.MemberID
 	g.mu.Unlock()
 	g.log.Info("partitions assigned", "group", g.config.GroupID, "generation", n.kafka.ID, "member", n.kafka.MemberID,
 		"partitions", n.membership.Partitions)

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/segmentio/kafka-go"
+
+	"o365-kafka-connector/internal/broker"
 )
 
 // clientPrefix begins the client id of every member: "o365-kafka-connector/<instance>/<token of the process>". The
@@ -31,8 +34,9 @@ func parseClientID(id string) (instance, token string, ok bool) {
 }
 
 const (
-	leavePause   = 100 * time.Millisecond // between looks for this process's own joining
-	leaveTimeout = 3 * time.Second        // of one attempt to take a dead member out of the group
+	leavePause   = 100 * time.Millisecond // between attempts
+	leaveTimeout = 3 * time.Second        // of one attempt to take a predecessor out of the group
+	ownTimeout   = 4 * time.Second        // of all attempts to take a former membership out, while joining waits
 )
 
 // leavePredecessor takes members out of the group that an earlier process of this instance has left behind: each would
@@ -46,7 +50,7 @@ func (g *Group) leavePredecessor(ctx context.Context) {
 		switch {
 		case err == nil && joined:
 			return
-		case err != nil && !told && ctx.Err() == nil:
+		case err != nil && !told && !passing(err) && ctx.Err() == nil:
 			g.log.Warn("members that an earlier process left behind cannot be taken out of the group yet", "error", err,
 				"hint", "nothing to do: else they end with their session")
 			told = true
@@ -55,6 +59,12 @@ func (g *Group) leavePredecessor(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// passing reports whether a broker is only not ready yet.
+func passing(err error) bool {
+	p, ok := errors.AsType[*broker.Problem](err)
+	return ok && p.Kind == broker.Passing
 }
 
 func (g *Group) tryLeavePredecessor(ctx context.Context) (joined bool, err error) {
@@ -76,52 +86,88 @@ func (g *Group) tryLeavePredecessor(ctx context.Context) (joined bool, err error
 	if !joined || len(dead) == 0 {
 		return joined, nil
 	}
-	g.log.Info("an earlier process of this instance is taken out of the group", "instance", g.options.Instance, "members", dead)
-	return true, g.takeOut(ctx, dead)
+	g.log.Info("earlier process of this instance is taken out of the group", "instance", g.options.Instance, "members", dead)
+	return true, g.takeOut(ctx, g.options.Conn, dead)
 }
 
 // leaveOwn takes out what this process itself has left behind: Kafka's client forgets its member id when a request
-// fails, and then joins as somebody new. It is called when the client holds no id, right before it joins.
+// fails, and then joins as somebody new. It is called when the client holds no id, right before it joins, and gives up
+// after a while: what stays ends with its session.
 func (g *Group) leaveOwn(ctx context.Context) {
 	if !g.forgotten.Swap(false) {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
+	conn := anew(g.options.Conn)
+	defer conn.Close()
+	ctx, cancel := context.WithTimeout(ctx, ownTimeout)
 	defer cancel()
-	v, err := g.roster.describe(ctx)
-	if err != nil {
-		return // joining fails for the same reason, and then this comes again
+	for {
+		err := g.tryLeaveOwn(ctx, conn)
+		if err == nil {
+			return
+		}
+		if sleep(ctx, leavePause) != nil {
+			g.log.Warn("former membership of this process may stay in the group", "error", err, "hint", "nothing to do: it ends with its session")
+			return
+		}
 	}
-	var dead []string
+}
+
+func (g *Group) tryLeaveOwn(ctx context.Context, conn *broker.Conn) error {
+	v, err := NewRoster(g.config, conn).describe(ctx)
+	if err != nil {
+		return err
+	}
+	// A coordinator that has just taken over may not show its members yet.
+	dead := g.formerID()
 	for _, m := range v.members {
-		if m.token == g.token {
+		if m.token == g.token && !slices.Contains(dead, m.MemberID) {
 			dead = append(dead, m.MemberID)
 		}
 	}
 	if len(dead) == 0 {
-		return
+		return nil
 	}
-	g.log.Info("a former membership of this process is taken out of the group", "instance", g.options.Instance, "members", dead)
-	if err := g.takeOut(ctx, dead); err != nil {
-		g.log.Warn("a former membership of this process stays in the group", "error", err, "hint", "nothing to do: it ends with its session")
+	g.log.Info("former membership of this process is taken out of the group", "instance", g.options.Instance, "members", dead)
+	return g.takeOut(ctx, conn, dead)
+}
+
+// formerID returns the member id of the last generation.
+func (g *Group) formerID() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.heldAs == "" {
+		return nil
 	}
+	return []string{g.heldAs}
+}
+
+// anew returns the same connections with nothing in them. After a broker has died the others know for some seconds
+// where everything used to be.
+func anew(c *broker.Conn) *broker.Conn {
+	old := c.Transport
+	t := &kafka.Transport{
+		Dial: old.Dial, DialTimeout: old.DialTimeout, IdleTimeout: old.IdleTimeout, ClientID: old.ClientID, TLS: old.TLS, SASL: old.SASL,
+	}
+	out := *c
+	out.Transport, out.Client = t, &kafka.Client{Addr: c.Addr, Transport: t}
+	return &out
 }
 
 // takeOut has members leave. Those that are gone already are no error.
-func (g *Group) takeOut(ctx context.Context, ids []string) error {
+func (g *Group) takeOut(ctx context.Context, conn *broker.Conn, ids []string) error {
 	req := &kafka.LeaveGroupRequest{GroupID: g.config.GroupID}
 	for _, id := range ids {
 		req.Members = append(req.Members, kafka.LeaveGroupRequestMember{ID: id})
 	}
-	res, err := g.options.Conn.Client.LeaveGroup(ctx, req)
+	res, err := conn.Client.LeaveGroup(ctx, req)
 	if err != nil {
 		return err
 	}
 	errs := []error{res.Error}
 	for _, m := range res.Members {
-		if !errors.Is(m.Error, kafka.UnknownMemberId) {
-			errs = append(errs, m.Error)
-		}
+		errs = append(errs, m.Error)
 	}
+	errs = slices.DeleteFunc(errs, func(err error) bool { return errors.Is(err, kafka.UnknownMemberId) })
 	return errors.Join(errs...)
 }

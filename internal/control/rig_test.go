@@ -73,12 +73,15 @@ func onKafka(t *testing.T, test func(r *rig)) {
 		t.Parallel()
 		test(newRig(t, embedded(t)))
 	})
-	t.Run("real", func(t *testing.T) {
-		t.Parallel()
-		r := newRig(t, testbed.Kafka(t).Addresses())
-		r.real = true
-		test(r)
-	})
+	t.Run("real", func(t *testing.T) { onRealKafka(t, test) })
+}
+
+// onRealKafka runs a test that takes long on a real Kafka alone.
+func onRealKafka(t *testing.T, test func(r *rig)) {
+	t.Parallel()
+	r := newRig(t, testbed.Kafka(t).Addresses())
+	r.real = true
+	test(r)
 }
 
 // embedded starts a Kafka in this process.

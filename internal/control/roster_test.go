@@ -97,7 +97,7 @@ func TestOverviewIsAskedForOnceInAWhile(t *testing.T) {
 }
 
 func TestStreamsThatNoMemberCovers(t *testing.T) {
-	onKafka(t, func(r *rig) {
+	onRealKafka(t, func(r *rig) {
 		other := audit.Tenant{ID: "33333333-3333-3333-3333-333333333333", Name: "other"}
 		r.tenants = []audit.Tenant{contoso, other}
 		a := r.join("a", change{streams: only(contoso)})
@@ -129,7 +129,7 @@ func TestStreamsThatNoMemberCovers(t *testing.T) {
 
 // A member that learns of more streams tells the group, once, and gets its share.
 func TestTheGroupLearnsOfMoreStreams(t *testing.T) {
-	onKafka(t, func(r *rig) {
+	onRealKafka(t, func(r *rig) {
 		r.tenants = []audit.Tenant{contoso, fabrikam}
 		var all atomic.Bool
 		late := func() []audit.Stream {
@@ -162,7 +162,7 @@ func TestTheGroupLearnsOfMoreStreams(t *testing.T) {
 }
 
 func TestTwoProcessesOfTheSameName(t *testing.T) {
-	onKafka(t, func(r *rig) {
+	onRealKafka(t, func(r *rig) {
 		r.config.SessionTimeout = unit.Duration(6 * time.Second)
 		first := r.join("same", change{})
 		r.until("the first is in", 10*time.Second, func() bool { return len(first.Members().Streams) == 5 })
@@ -181,7 +181,7 @@ func TestTwoProcessesOfTheSameName(t *testing.T) {
 
 // While a dead member is waited for, joining takes as long as its session; stopping does not.
 func TestLeavingWhileJoiningHangs(t *testing.T) {
-	onKafka(t, func(r *rig) {
+	onRealKafka(t, func(r *rig) {
 		r.config.SessionTimeout = unit.Duration(20 * time.Second)
 		a := r.join("a", change{})
 		r.until("a runs all", 10*time.Second, func() bool { return len(a.Members().Streams) == 5 })
