@@ -67,8 +67,15 @@ func New(t *testing.T, p Parts) *Stage {
 	server := httptest.NewServer(s.API)
 	t.Cleanup(server.Close)
 	s.URL = server.URL
-	s.Read("incidents", s.event)
+	s.Read(s.Topic("incidents"), s.event)
 	return s
+}
+
+// In returns the same stage for a part of its test.
+func (s *Stage) In(t *testing.T) *Stage {
+	part := *s
+	part.t = t
+	return &part
 }
 
 // Topic is the full name of a topic: incidents, dead-letters, status, control or replies.
