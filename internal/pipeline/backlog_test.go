@@ -123,9 +123,9 @@ func TestBacklogAboutToExpireGoesFirst(t *testing.T) {
 		w := newWorld()
 		began := time.Now()
 		w.fillTime("backlog", began.Add(-audit.MaxAge+30*time.Minute), began, time.Minute)
-		w.fillTime("live", began, began.Add(2*time.Hour), 190*time.Millisecond)
+		w.fillTime("live", began, began.Add(2*time.Hour), 950*time.Millisecond)
 		w.fillTime("later", began.Add(2*time.Hour), began.Add(20*time.Hour), time.Minute)
-		_, rationing := w.perMinute(300)
+		_, rationing := w.perMinute(60)
 		_, end := w.begin(t, rationing, func(s *Settings) { s.FirstFetch = audit.MaxAge })
 		time.Sleep(20 * time.Hour)
 		end()
@@ -149,7 +149,7 @@ func TestOutagesDuringABacklog(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 1))
 			w.runFor(t, 10*time.Minute)
 			began := time.Now()
-			w.fillTime("backlog", began, began.Add(150*time.Hour), 2*time.Minute)
+			w.fillTime("backlog", began, began.Add(100*time.Hour), 4*time.Minute)
 			time.Sleep(50 * time.Hour)
 			_, rationing := w.perMinute(60)
 			away := false // for progress: losing it may cost listings, never more
@@ -165,10 +165,10 @@ func TestOutagesDuringABacklog(t *testing.T) {
 			for range 6 {
 				away = false
 				w.runFor(t, time.Duration(rnd.IntN(120))*time.Minute, rationing)
-				time.Sleep([]time.Duration{0, time.Hour, 20 * time.Hour}[rnd.IntN(3)])
+				time.Sleep([]time.Duration{0, time.Hour, 7 * time.Hour}[rnd.IntN(3)])
 			}
 			w.onStore = nil
-			w.runFor(t, began.Add(160*time.Hour).Sub(time.Now()), rationing)
+			w.runFor(t, time.Until(began.Add(110*time.Hour)), rationing)
 			checkRead(t, w)
 		})
 	}
