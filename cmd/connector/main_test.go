@@ -20,7 +20,7 @@ import (
 
 func TestWrongUsage(t *testing.T) {
 	broken := filepath.Join(t.TempDir(), "broken.yaml")
-	if err := os.WriteFile(broken, []byte("tenants: []\nsource: {timout: 1s}\nkafka: {delivery: exactly-once}\n"), 0o600); err != nil {
+	if err := os.WriteFile(broken, []byte("tenants: []\nsource: {timout: 1s}\nkafka: {delivery: twice}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("CONNECTOR_CONFIG", broken)

@@ -74,10 +74,14 @@ func bounded(name control.Name) bool {
 func directly(ctx context.Context, cfg *config.Config, cmd control.Command, out *printer) error {
 	s := &session{config: cfg, clients: map[string]*source.Client{}}
 	defer s.close()
-	executor := command.New(command.Options{
+	o := command.Options{
 		Config: cfg, Client: s.client, Store: func() (checkpoint.Operator, error) { return s.openStore(ctx) },
 		Progress: out.progress,
-	})
+	}
+	if cfg.Control.Enabled {
+		o.Members = s.members
+	}
+	executor := command.New(o)
 	return executor.Do(ctx, cmd, out.part)
 }
 
@@ -114,6 +118,16 @@ func (s *session) openStore(ctx context.Context) (checkpoint.Operator, error) {
 		s.store = store
 	}
 	return s.store, nil
+}
+
+// members asks the broker who is in the group.
+func (s *session) members(ctx context.Context) ([]control.Member, error) {
+	conn, err := broker.New(s.config.Kafka.Config, clientID)
+	if err != nil {
+		return nil, fmt.Errorf("connect to Kafka: %w", err)
+	}
+	defer conn.Close()
+	return control.NewRoster(s.config.Control, conn).Overview(ctx)
 }
 
 func (s *session) close() {

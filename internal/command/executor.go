@@ -28,6 +28,8 @@ type Options struct {
 	Client func(config.Tenant) (*source.Client, error)
 	// Store returns the store of checkpoints. It may be called often, and is not called by commands that need none.
 	Store func() (checkpoint.Operator, error)
+	// Members returns the processes of the group; nil if there is no group.
+	Members func(context.Context) ([]control.Member, error)
 	// Logins keeps what a sign-in needs; nil: this executor's memory.
 	Logins Logins
 	// Progress is told how far a command is that takes its time; nil if nobody looks.

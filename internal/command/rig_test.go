@@ -47,6 +47,8 @@ type rig struct {
 	progress chan command.Progress
 	down     error  // of the store
 	asked    func() // after each question for a wish
+	members  []control.Member
+	away     error // why the broker does not tell the members
 }
 
 // asking tells when somebody has asked for a wish.
@@ -110,7 +112,8 @@ func rigFor(t *testing.T, api http.Handler, tenants ...string) *rig {
 	})
 	var mu sync.Mutex
 	r.executor = command.New(command.Options{
-		Config: cfg, Store: func() (checkpoint.Operator, error) { return asking{store, r}, r.down },
+		Members: func(context.Context) ([]control.Member, error) { return r.members, r.away },
+		Config:  cfg, Store: func() (checkpoint.Operator, error) { return asking{store, r}, r.down },
 		Client: func(t config.Tenant) (*source.Client, error) {
 			mu.Lock()
 			defer mu.Unlock()

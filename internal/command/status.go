@@ -31,7 +31,12 @@ func (c *call) showStatus(ctx context.Context) error {
 			}
 		}
 	}
-	return c.reply(control.OutcomeDone, statusText(all), map[string]any{"status": map[string]any{"streams": all}})
+	value := map[string]any{"streams": all}
+	text := statusText(all)
+	if c.options.Members != nil {
+		text += c.addMembers(ctx, value)
+	}
+	return c.reply(control.OutcomeDone, text, map[string]any{"status": value})
 }
 
 // streamsOf are the streams of a tenant that a command is about.

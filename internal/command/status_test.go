@@ -3,11 +3,13 @@ package command_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"o365-kafka-connector/internal/audit"
+	"o365-kafka-connector/internal/control"
 	"o365-kafka-connector/internal/emulator"
 )
 
@@ -33,6 +35,10 @@ func TestStatus(t *testing.T) {
 	if err := r.store.PutStatus(t.Context(), stream(audit.Exchange), status, time.Minute); err != nil {
 		t.Fatal(err)
 	}
+	r.members = []control.Member{
+		{Instance: "one", Host: "node-1", Since: noon.Add(-time.Hour), Streams: []string{contoso + "/Audit.Exchange", "another/DLP.All"}},
+		{Instance: "two", Host: "node-2", Since: noon},
+	}
 	got := r.do("!status")
 	if got.err != nil {
 		t.Fatal(got.err)
@@ -45,6 +51,15 @@ func TestStatus(t *testing.T) {
 	}
 	if n := strings.Count(r.do("!status content_type=dlp.all").context, `"state"`); n != 2 {
 		t.Errorf("%d streams of the content type", n)
+	}
+}
+
+func TestStatusWithoutABroker(t *testing.T) {
+	r := newRig(t, emulator.Config{})
+	r.away = errors.New("no broker answers")
+	got := r.do("!status")
+	if got.err != nil || !strings.Contains(got.text, "Who is in the group is not known: no broker answers") || strings.Contains(got.context, "members") {
+		t.Errorf("answer %+v", got)
 	}
 }
 

@@ -150,5 +150,8 @@ func (c *Client) silence(ctx context.Context, command Command, err error) error 
 
 func (c *Client) explain(err error, topic, operations string) error {
 	p := c.conn.Explain(err, broker.About{Topic: topic, Operations: operations})
-	return fmt.Errorf("send command: %w: %s", p, p.Hint)
+	if p.Kind == broker.UnknownTopic {
+		p.Hint = "start a connector with control.enabled, which creates the topic, or correct control.topic and control.reply_topic"
+	}
+	return fmt.Errorf("send command: %w", p)
 }

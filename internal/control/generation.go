@@ -64,6 +64,7 @@ func (g *Group) enter(n *generation) {
 	g.mu.Unlock()
 	g.log.Info("partitions assigned", "group", g.config.GroupID, "generation", n.kafka.ID, "member", n.kafka.MemberID,
 		"partitions", n.membership.Partitions)
+	g.options.Joined()
 }
 
 func (g *Group) leave() {

@@ -49,7 +49,7 @@ type Deployment interface {
 	BindPartitions(ctx context.Context, n int) (stored int, err error)
 }
 
-// Options are what a group needs besides its configuration. All are required but Host, Told, Deployment and CreateTopics.
+// Options are what a group needs besides its configuration. All are required but Host, Told, Joined, Deployment and CreateTopics.
 type Options struct {
 	Conn     *broker.Conn
 	Instance string // unique: a process takes over from dead ones of the same name
@@ -65,7 +65,9 @@ type Options struct {
 	// Deployment is nil where nothing remembers the number of partitions.
 	Deployment Deployment
 	// Told hears of each command that was answered, with the tenant's GUID in it.
-	Told         func(Command, Outcome)
+	Told func(Command, Outcome)
+	// Joined hears of each generation that this member has its share in.
+	Joined       func()
 	Log          *slog.Logger
 	CreateTopics bool // those that are missing
 	Replication  int  // of them; -1 or 0: the broker's default
@@ -111,6 +113,9 @@ func NewGroup(c Config, o Options) (*Group, error) {
 	signer, err := NewSigner(c.HMACKeyFile)
 	if err != nil {
 		return nil, err
+	}
+	if o.Joined == nil {
+		o.Joined = func() {}
 	}
 	if o.Told == nil {
 		o.Told = func(Command, Outcome) {}

@@ -42,10 +42,11 @@ func (d *Daemon) runGroup(ctx context.Context, s services, r *pipeline.Runner) e
 func (d *Daemon) groupOptions(s services, r *pipeline.Runner, known *streamList) control.Options {
 	executor := command.New(command.Options{
 		Config: d.config, Client: d.clientOf, Store: func() (checkpoint.Operator, error) { return s.store, nil },
+		Members: control.NewRoster(d.config.Control, s.conn).Overview,
 	})
 	tell := &commandTeller{sink: s.sink, log: d.log}
 	o := control.Options{
-		Conn: s.conn, Instance: d.name, Host: d.host, Deployment: deployment{s.store, d.config.Control.GroupID}, Streams: known.streams, Handle: executor.Do, Answers: s.store, Told: tell.told,
+		Conn: s.conn, Instance: d.name, Host: d.host, Deployment: deployment{s.store, d.config.Control.GroupID}, Streams: known.streams, Handle: executor.Do, Answers: s.store, Told: tell.told, Joined: d.metrics.Rebalance,
 		Run: func(ctx context.Context, s audit.Stream) {
 			if t := known.tenant(s); t != nil {
 				d.runStream(ctx, r, t, s)

@@ -54,7 +54,7 @@ func (v *view) members() ([]telemetry.Member, bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), viewWait)
 	defer cancel()
 	list, err := roster.Overview(ctx)
-	if err != nil { // the check of the group in /readyz tells of it
+	if err != nil || len(list) == 0 { // the check of the group in /readyz tells of it
 		return nil, false
 	}
 	out := make([]telemetry.Member, 0, len(list))
