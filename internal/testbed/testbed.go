@@ -8,6 +8,8 @@
 //  3. Kafka on the machine's Java, its libraries fetched once by Maven into the user's cache directory, and the
 //     redis-server of the PATH.
 //
+// CONNECTOR_TEST_KAFKA_VERSION lets the second and third way start another release of Kafka.
+//
 // Where none of these works, a test is skipped with a line that says what to install; with CI=true it fails.
 //
 // Every server listens on 127.0.0.1 and ends with the process that started it, whatever way that one ends: a guard

@@ -60,8 +60,11 @@ func NewProducer(conn *broker.Conn, topics *Topics, o Options) *Producer {
 
 // Flush sends the batches, at most one of each partition, and tries again until each is acknowledged by all replicas
 // in sync or refused for good. An error means that the context ended or is ErrMoved: some may have been written, and
-// nobody knows which. The batches stay the caller's.
+// nobody knows which. (Two batches of one partition are an error, too.) The batches stay the caller's.
 func (p *Producer) Flush(ctx context.Context, batches []*Batch) ([]Refusal, error) {
+	if err := distinct(batches); err != nil {
+		return nil, err
+	}
 	var refused []Refusal
 	pace := Pace()
 	left := slices.Clone(batches)

@@ -30,6 +30,18 @@ func (s *sender) restart(in session) {
 	s.session, s.next = in, map[Partition]int32{}
 }
 
+// distinct makes sure that no two batches would go under the same sequence: the broker would drop the second one.
+func distinct(batches []*Batch) error {
+	seen := make(map[Partition]bool, len(batches))
+	for _, b := range batches {
+		if seen[b.Partition] {
+			return fmt.Errorf("publish: two batches for partition %d of topic %s at once", b.Partition.Number, b.Partition.Topic)
+		}
+		seen[b.Partition] = true
+	}
+	return nil
+}
+
 // round is what came of one attempt at each batch.
 type round struct {
 	written []*Batch

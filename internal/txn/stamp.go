@@ -17,13 +17,6 @@ type session struct {
 // transactionalBit marks a batch that counts only once its transaction is committed.
 const transactionalBit = 0x10
 
-func (s session) attributes(codec Codec) uint16 {
-	if s.transactional {
-		return codec.attribute | transactionalBit
-	}
-	return codec.attribute
-}
-
 // stamp makes the batch ready to send within a session. Stamped again for another session, bytes that an abandoned
 // connection may still be reading are left alone.
 func (b *Batch) stamp(s session, sequence int32, codec Codec) error {
@@ -40,7 +33,10 @@ func (b *Batch) stamp(s session, sequence int32, codec Codec) error {
 		b.packed = nil
 	}
 	w := b.wire
-	binary.BigEndian.PutUint16(w[offAttributes:], s.attributes(codec))
+	w[offAttributes+1] &^= transactionalBit
+	if s.transactional {
+		w[offAttributes+1] |= transactionalBit
+	}
 	binary.BigEndian.PutUint64(w[offProducer:], uint64(s.id))
 	binary.BigEndian.PutUint16(w[offEpoch:], uint16(s.epoch))
 	binary.BigEndian.PutUint32(w[offSequence:], uint32(sequence))
@@ -62,6 +58,7 @@ func (b *Batch) pack(codec Codec) error {
 	w := b.wire
 	binary.BigEndian.PutUint32(w[offLength:], uint32(len(w)-12))
 	w[offMagic] = 2
+	binary.BigEndian.PutUint16(w[offAttributes:], codec.attribute)
 	binary.BigEndian.PutUint32(w[offLastDelta:], uint32(len(b.starts)-1))
 	binary.BigEndian.PutUint32(w[offCount:], uint32(len(b.starts)))
 	return nil

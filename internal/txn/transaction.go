@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol/addoffsetstotxn"
 	"github.com/segmentio/kafka-go/protocol/addpartitionstotxn"
 	"github.com/segmentio/kafka-go/protocol/endtxn"
@@ -100,6 +101,9 @@ func (t *Transactor) begin(ctx context.Context) error {
 func (t *Transactor) publish(ctx context.Context, batches []*Batch) error {
 	if len(batches) == 0 {
 		return nil
+	}
+	if err := distinct(batches); err != nil {
+		return err
 	}
 	if err := t.enroll(ctx, batches); err != nil {
 		return err
@@ -233,6 +237,9 @@ func (t *Transactor) fetch(ctx context.Context) error {
 		of: &t.groups, what: "ask for the group's offset", operations: "Read",
 		request: &offsetRequest{group: t.options.Group, at: t.options.OffsetOf},
 	})
+	if errors.Is(err, kafka.GroupIdNotFound) { // most brokers say -1
+		return nil
+	}
 	if err != nil {
 		return err
 	}

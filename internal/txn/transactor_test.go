@@ -107,8 +107,8 @@ func TestTransactionWithNothingInIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.wire.follow(nil)
-	if receipt, err := tx.Commit(bounded(t), nil, Offset{}); err != nil || len(receipt.Ends) > 0 || len(c.wire.seen) > 0 {
-		t.Errorf("receipt %+v, %v, requests %v", receipt, err, c.wire.seen)
+	if receipt, err := tx.Commit(bounded(t), nil, Offset{}); err != nil || len(receipt.Ends) > 0 || len(c.wire.sent()) > 0 {
+		t.Errorf("receipt %+v, %v, requests %v", receipt, err, c.wire.sent())
 	}
 	// Without records, but with an offset.
 	tx = c.mustOpen()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 
@@ -67,6 +68,18 @@ func (w *wire) count(key protocol.ApiKey) (n int) {
 		}
 	}
 	return n
+}
+
+// sent returns the requests of a transaction since follow.
+func (w *wire) sent() (keys []protocol.ApiKey) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, k := range w.seen {
+		if slices.Contains(inTransaction, k) {
+			keys = append(keys, k)
+		}
+	}
+	return keys
 }
 
 func (w *wire) decide(frame []byte, to string) fate {
