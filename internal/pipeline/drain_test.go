@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,11 +13,14 @@ import (
 	"o365-kafka-connector/internal/audit"
 )
 
-// hanging is a world where calls hang until their context ends.
+// hangs are the calls that hang until their context ends.
+type hangs struct{ release, publish, list, fetch, unsubscribe, line, apply bool }
+
+// hanging is a world with calls that hang.
 type hanging struct {
 	*world
 
-	release, publish, list, fetch, unsubscribe, line, apply bool
+	now atomic.Pointer[hangs]
 }
 
 func hang(ctx context.Context, on bool) error {
@@ -28,21 +32,21 @@ func hang(ctx context.Context, on bool) error {
 }
 
 func (h *hanging) List(ctx context.Context, s audit.Stream, w audit.Window) iter.Seq2[audit.Blob, error] {
-	if err := hang(ctx, h.list); err != nil {
+	if err := hang(ctx, h.now.Load().list); err != nil {
 		return func(yield func(audit.Blob, error) bool) { yield(audit.Blob{}, err) }
 	}
 	return h.world.List(ctx, s, w)
 }
 
 func (h *hanging) Fetch(ctx context.Context, s audit.Stream, b audit.Blob) (Content, error) {
-	if err := hang(ctx, h.fetch); err != nil {
+	if err := hang(ctx, h.now.Load().fetch); err != nil {
 		return nil, err
 	}
 	return h.world.Fetch(ctx, s, b)
 }
 
 func (h *hanging) Unsubscribe(ctx context.Context, s audit.Stream) error {
-	if err := hang(ctx, h.unsubscribe); err != nil {
+	if err := hang(ctx, h.now.Load().unsubscribe); err != nil {
 		return err
 	}
 	return h.world.Unsubscribe(ctx, s)
@@ -56,7 +60,7 @@ type hangingSink struct {
 func (s hangingSink) Open(context.Context, audit.Stream) (Publisher, error) { return s, nil }
 
 func (s hangingSink) Publish(ctx context.Context, c audit.Commit) (audit.Receipt, error) {
-	if err := hang(ctx, s.publish); err != nil {
+	if err := hang(ctx, s.now.Load().publish); err != nil {
 		return audit.Receipt{}, err
 	}
 	return s.fakeSink.Publish(ctx, c)
@@ -77,14 +81,14 @@ type hangingHandle struct {
 }
 
 func (h hangingHandle) Apply(ctx context.Context, e audit.Entry, position int64) error {
-	if err := hang(ctx, h.apply); err != nil {
+	if err := hang(ctx, h.now.Load().apply); err != nil {
 		return err
 	}
 	return h.Handle.Apply(ctx, e, position)
 }
 
 func (h hangingHandle) Release(ctx context.Context) error {
-	if err := hang(ctx, h.release); err != nil {
+	if err := hang(ctx, h.now.Load().release); err != nil {
 		return err
 	}
 	return h.Handle.Release(ctx)
@@ -96,7 +100,7 @@ type hangingOperator struct {
 }
 
 func (o hangingOperator) PutStatus(ctx context.Context, s audit.Stream, status audit.StreamStatus, ttl time.Duration) error {
-	if err := hang(ctx, o.line); err != nil {
+	if err := hang(ctx, o.now.Load().line); err != nil {
 		return err
 	}
 	return o.fakeOperator.PutStatus(ctx, s, status, ttl)
@@ -106,26 +110,27 @@ func (o hangingOperator) PutStatus(ctx context.Context, s audit.Stream, status a
 func TestEndKeepsTheDrainTime(t *testing.T) {
 	const drain = 2 * time.Second
 	for name, c := range map[string]struct {
-		set  func(*hanging)
+		on   hangs
 		wish audit.DesiredState
 	}{
-		"nothing":     {func(*hanging) {}, audit.Running},
-		"release":     {func(h *hanging) { h.release = true }, audit.Running},
-		"publish":     {func(h *hanging) { h.publish = true }, audit.Running},
-		"list":        {func(h *hanging) { h.list = true }, audit.Running},
-		"fetch":       {func(h *hanging) { h.fetch = true }, audit.Running},
-		"apply":       {func(h *hanging) { h.apply = true }, audit.Running},
-		"line":        {func(h *hanging) { h.line = true }, audit.Running},
-		"everything":  {func(h *hanging) { *h = hanging{h.world, true, true, true, true, true, true, true} }, audit.Running},
-		"unsubscribe": {func(h *hanging) { h.unsubscribe = true }, audit.Stopped},
-		"stop, fetch": {func(h *hanging) { h.fetch, h.release = true, true }, audit.Stopped},
-		"stop, all":   {func(h *hanging) { *h = hanging{h.world, true, true, true, true, true, true, true} }, audit.Stopped},
+		"nothing":     {hangs{}, audit.Running},
+		"release":     {hangs{release: true}, audit.Running},
+		"publish":     {hangs{publish: true}, audit.Running},
+		"list":        {hangs{list: true}, audit.Running},
+		"fetch":       {hangs{fetch: true}, audit.Running},
+		"apply":       {hangs{apply: true}, audit.Running},
+		"line":        {hangs{line: true}, audit.Running},
+		"everything":  {hangs{true, true, true, true, true, true, true}, audit.Running},
+		"unsubscribe": {hangs{unsubscribe: true}, audit.Stopped},
+		"stop, fetch": {hangs{fetch: true, release: true}, audit.Stopped},
+		"stop, all":   {hangs{true, true, true, true, true, true, true}, audit.Stopped},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld()
 				w.switchable = true
 				h := &hanging{world: w}
+				h.now.Store(&hangs{})
 				r, s := w.runner(), w.settings()
 				r.Drain, s.Source = drain, h
 				r.Sink, r.Checkpoints = hangingSink{fakeSink{w}, h}, hangingStore{h}
@@ -140,7 +145,7 @@ func TestEndKeepsTheDrainTime(t *testing.T) {
 				for i := range 20 {
 					w.add(fmt.Sprint(i), time.Now(), fmt.Sprint(i))
 				}
-				c.set(h)
+				h.now.Store(&c.on)
 				w.ask(c.wish)
 				time.Sleep(31 * time.Second)
 				cancel()
