@@ -72,7 +72,7 @@ func (t *tenant) settings(s audit.Stream) (pipeline.Settings, error) {
 	}
 	first, _ := c.Source.FirstWindow()
 	return pipeline.Settings{
-		Stream: s, Source: sourceSeam{t.client}, Transform: func() (pipeline.Transform, error) { return build(), nil },
+		Stream: s, Source: sourceSeam{t.client}, Background: sourceSeam{t.client.Background()}, Transform: func() (pipeline.Transform, error) { return build(), nil },
 		Backfill: func(b audit.Backfill) (func() pipeline.Transform, error) { return t.backfill(s, b) },
 		// Where nothing is named, what Microsoft has enabled is read: what is switched off there stays off.
 		AutoSubscribe: c.AutoSubscribe && len(c.Streams()) > 0, FirstFetch: first, PollInterval: c.Source.PollInterval.D(),

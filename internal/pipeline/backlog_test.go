@@ -7,6 +7,7 @@ import (
 	"iter"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -288,5 +289,54 @@ func TestWithoutCatchUpTheOldestComesFirst(t *testing.T) {
 		}
 		w.runFor(t, time.Hour, rationing, func(s *Settings) { s.CatchUpAfter = 0 })
 		checkRead(t, w)
+	})
+}
+
+// background is a service that counts what is asked of it.
+type background struct {
+	*rationed
+
+	lists, fetches atomic.Int32
+}
+
+func (b *background) List(ctx context.Context, s audit.Stream, w audit.Window) iter.Seq2[audit.Blob, error] {
+	b.lists.Add(1)
+	return b.rationed.List(ctx, s, w)
+}
+
+func (b *background) Fetch(ctx context.Context, s audit.Stream, blob audit.Blob) (Content, error) {
+	b.fetches.Add(1)
+	return b.rationed.Fetch(ctx, s, blob)
+}
+
+// What may wait is asked for in the background: the backlog, unless it is about to expire, and back-fills.
+func TestBacklogAndBackfillsAskInTheBackground(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		began := time.Now()
+		w.fillTime("backlog", began.Add(-40*time.Hour), began.Add(-6*time.Minute), time.Hour)
+		w.fillTime("live", began.Add(-4*time.Minute), began.Add(time.Hour), time.Minute)
+		ration, rationing := w.perMinute(300)
+		back := &background{rationed: ration}
+		w.runFor(t, 2*time.Hour, rationing, func(s *Settings) { s.FirstFetch, s.Background = 41*time.Hour, back })
+		checkRead(t, w)
+		if n := back.fetches.Load(); n != 40 || back.lists.Load() == 0 {
+			t.Errorf("%d fetches in the background, want 40; %d listings", n, back.lists.Load())
+		}
+		w.askFill(audit.Backfill{ID: "b", From: began.Add(-10 * time.Hour), To: began.Add(-time.Hour), Mode: audit.BackfillRepublish})
+		w.runFor(t, time.Hour, rationing, func(s *Settings) { s.Background = back })
+		if n := back.fetches.Load(); n != 49 {
+			t.Errorf("%d fetches in the background with a back-fill, want 49", n)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.fillTime("backlog", time.Now().Add(-audit.MaxAge+30*time.Minute), time.Now().Add(-166*time.Hour), time.Minute)
+		ration, rationing := w.perMinute(60)
+		back := &background{rationed: ration}
+		w.runFor(t, time.Minute, rationing, func(s *Settings) { s.FirstFetch, s.Background = audit.MaxAge, back })
+		if n := back.fetches.Load(); n != 0 || len(w.delivered) == 0 {
+			t.Errorf("%d fetches in the background although the backlog is about to expire, %d delivered", n, len(w.delivered))
+		}
 	})
 }

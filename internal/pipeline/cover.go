@@ -63,7 +63,7 @@ func (w *run) listAndOffer(ctx context.Context, window audit.Window, s search) e
 	listing.Go(func() error {
 		defer close(blobs)
 		s.fill.asked()
-		return w.list(lctx, window, s.fill, blobs)
+		return w.list(lctx, window, s, blobs)
 	})
 	err := w.offer(ctx, blobs, s)
 	stop()
@@ -75,17 +75,17 @@ func (w *run) listAndOffer(ctx context.Context, window audit.Window, s search) e
 
 // list pulls a listing. After a fault it waits and asks for the same page again, unless the window has to be listed
 // anew.
-func (w *run) list(ctx context.Context, window audit.Window, f *filling, out chan<- audit.Blob) error {
+func (w *run) list(ctx context.Context, window audit.Window, s search, out chan<- audit.Blob) error {
 	if err := w.hold.wait(ctx); err != nil {
 		return err
 	}
 	wide := audit.Window{Start: window.Start.Add(-edge), End: window.End}
 	var skips []audit.Gap
-	if f == nil {
+	if s.fill == nil {
 		skips = w.memory.skips(w.ledger.at())
 	}
 	failed := false
-	for b, err := range w.Source.List(ctx, w.Stream, wide) {
+	for b, err := range w.source(s.slots).List(ctx, w.Stream, wide) {
 		if err == nil {
 			if failed { // the page came in the end: the next outage starts with short pauses again
 				failed = false
@@ -205,6 +205,14 @@ type search struct {
 	tally *tally
 	fill  *filling      // the back-fill that it works for
 	slots chan struct{} // its share of the workers, who take what has none first; nil: all
+}
+
+// source is whom to ask on behalf of what has a share of the workers, or of all others.
+func (w *run) source(slots chan struct{}) Source {
+	if slots != nil && w.Background != nil {
+		return w.Background
+	}
+	return w.Source
 }
 
 // claim reports whether the caller has to fetch the blob now.

@@ -16,6 +16,7 @@ import (
 type Settings struct {
 	Stream        audit.Stream
 	Source        Source
+	Background    Source                    // the same for backlog and back-fills, whose requests take what the others leave; nil: Source
 	Transform     func() (Transform, error) // a new one for each worker
 	Backfill      FillTransform             // nil: back-fills fail
 	AutoSubscribe bool

@@ -156,7 +156,7 @@ func (w *run) judge(f *audit.Fault) *audit.Fault {
 func (p worker) attempt(ctx context.Context) (outcome, error) {
 	blob := p.job.blob
 	p.job.fill.asked()
-	content, err := p.Source.Fetch(ctx, p.Stream, blob)
+	content, err := p.source(p.job.slots).Fetch(ctx, p.Stream, blob)
 	if err != nil {
 		return outcome{}, fmt.Errorf("fetch blob: %w", err)
 	}
