@@ -76,44 +76,53 @@ func kill(b *testbed.Broker, late bool) error {
 // repetition.
 func TestBrokerStandsStillWithinATransaction(t *testing.T) {
 	t.Parallel()
-	b := testbed.OwnKafka(t)
-	r := newRig(t, b)
-	c := r.client()
-	o := r.options()
-	o.RequestTimeout = 500 * time.Millisecond
-	tx, err := Open(bounded(t), c.conn, c.topics, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.mustPublish(tx, 1)
-	n := int64(1)
-	for _, key := range inTransaction {
-		var pause sync.Once
-		resumed := make(chan error, 1)
-		c.wire.follow(func(k protocol.ApiKey) fate {
-			if k == key {
-				pause.Do(func() {
-					err := b.Pause()
-					go func() {
-						time.Sleep(1200 * time.Millisecond)
-						resumed <- errors.Join(err, b.Resume())
-					}()
-				})
+	for name, version := range versions {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := testbed.OwnKafkaWith(t, testbed.KafkaOptions{Version: version})
+			r := newRig(t, b)
+			c := r.client()
+			o := r.options()
+			o.RequestTimeout = 500 * time.Millisecond
+			tx, err := Open(bounded(t), c.conn, c.topics, o)
+			if err != nil {
+				t.Fatal(err)
 			}
-			return pass
+			r.mustPublish(tx, 1)
+			n := int64(1)
+			for _, key := range inTransaction {
+				var once sync.Once
+				resumed := make(chan error, 1)
+				c.wire.follow(func(k protocol.ApiKey) fate {
+					if k == key {
+						once.Do(func() { go func() { resumed <- pause(b, 1200*time.Millisecond) }() })
+						time.Sleep(20 * time.Millisecond)
+					}
+					return pass
+				})
+				n++
+				r.mustPublish(tx, n)
+				if err := <-resumed; err != nil {
+					t.Fatal(err)
+				}
+				n++
+				r.mustPublish(tx, n)
+			}
+			values, _ := r.settled()
+			if d := cmp.Diff(r.values(n), values); d != "" {
+				t.Errorf("values (-want +got): %s", d)
+			}
+			if got := r.client().mustOpen().Committed().N; got != n {
+				t.Errorf("the next owner finds %d, want %d", got, n)
+			}
 		})
-		n++
-		r.mustPublish(tx, n)
-		if err := <-resumed; err != nil {
-			t.Fatal(err)
-		}
-		n++
-		r.mustPublish(tx, n)
 	}
-	values, _ := r.settled()
-	if d := cmp.Diff(r.values(n), values); d != "" {
-		t.Errorf("values (-want +got): %s", d)
-	}
+}
+
+func pause(b *testbed.Broker, d time.Duration) error {
+	err := b.Pause()
+	time.Sleep(d)
+	return errors.Join(err, b.Resume())
 }
 
 // A transaction that takes too long is aborted by its coordinator; whatever is asked next, its owner learns of it.
