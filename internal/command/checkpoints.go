@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -165,7 +166,8 @@ func (m *move) paused(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if state != audit.Paused || status.State != audit.StateUnowned && status.State != audit.StatePaused {
+	idle := []audit.State{audit.StateUnowned, audit.StatePaused, starting}
+	if state != audit.Paused || !slices.Contains(idle, status.State) {
 		return refused("not_paused", fmt.Sprintf("stream %s is not paused", m.stream()),
 			"run pause "+m.typed()+" first, and resume "+m.typed()+" afterwards")
 	}

@@ -28,6 +28,9 @@ type Options struct {
 	Client func(config.Tenant) (*source.Client, error)
 	// Store returns the store of checkpoints. It may be called often, and is not called by commands that need none.
 	Store func() (checkpoint.Operator, error)
+	// Owned reports whether this process is the owner of a stream, also when the stream has not told anything yet; nil: it
+	// owns none.
+	Owned func(audit.Stream) bool
 	// Members returns the processes of the group; nil if there is no group.
 	Members func(context.Context) ([]control.Member, error)
 	// Logins keeps what a sign-in needs; nil: this executor's memory.

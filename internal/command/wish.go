@@ -48,15 +48,6 @@ func (c *call) own() error {
 	return invalid(fmt.Sprintf("content_type: %s is not among the content types of tenant %s in the configuration", ct, t.Name))
 }
 
-// status is what the stream's owner reports, or that there is none.
-func (c *call) status(ctx context.Context, store checkpoint.Operator) (audit.StreamStatus, error) {
-	all, err := store.Statuses(ctx, []audit.Stream{c.stream()})
-	if err != nil {
-		return audit.StreamStatus{}, err
-	}
-	return all[0], nil
-}
-
 // await looks until ready says yes, or the time is over: false.
 func await(ctx context.Context, limit time.Duration, ready func() (bool, error)) (bool, error) {
 	for end := time.Now().Add(limit); ; {
@@ -104,7 +95,7 @@ func (c *call) setState(ctx context.Context, state audit.DesiredState, done stri
 	ok, err := await(ctx, obedience, func() (bool, error) {
 		s, err := c.status(ctx, store)
 		owned = s.State != audit.StateUnowned
-		return !owned || obeyed(s.State), err
+		return !owned || s.State != starting && obeyed(s.State), err
 	})
 	s := c.stream()
 	outcome, text := control.OutcomeDone, fmt.Sprintf("Stream %s is %s", s, done)

@@ -26,6 +26,7 @@ func (d *Daemon) runGroup(ctx context.Context, s services, r *pipeline.Runner) e
 	if err != nil {
 		return fmt.Errorf("set up group: %w", err)
 	}
+	known.owns = group.Owns
 	d.health.AddCheck("group", group.Check)
 	d.view.join(control.NewRoster(d.config.Control, s.conn))
 	ctx, leave := context.WithCancel(ctx)
@@ -42,6 +43,7 @@ func (d *Daemon) runGroup(ctx context.Context, s services, r *pipeline.Runner) e
 func (d *Daemon) groupOptions(s services, r *pipeline.Runner, known *streamList) control.Options {
 	executor := command.New(command.Options{
 		Config: d.config, Client: d.clientOf, Store: func() (checkpoint.Operator, error) { return s.store, nil },
+		Owned:   known.owned,
 		Members: control.NewRoster(d.config.Control, s.conn).Overview,
 	})
 	tell := &commandTeller{sink: s.sink, log: d.log}
@@ -82,6 +84,8 @@ func (d *Daemon) clientOf(t config.Tenant) (*source.Client, error) {
 
 // streamList is the streams that this process may run, and whose they are.
 type streamList struct {
+	owns func(audit.Stream) bool // whether this process owns the stream's partition
+
 	mu      sync.Mutex // guards the following
 	list    []audit.Stream
 	tenants map[string]*tenant // by stream key
@@ -95,6 +99,9 @@ func (l *streamList) add(t *tenant, s audit.Stream) {
 	}
 	l.list, l.tenants[s.Key()] = append(l.list, s), t
 }
+
+// owned reports whether the stream is run by this process, now or in a moment.
+func (l *streamList) owned(s audit.Stream) bool { return l.tenant(s) != nil && l.owns(s) }
 
 func (l *streamList) streams() []audit.Stream {
 	l.mu.Lock()

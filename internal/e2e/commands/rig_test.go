@@ -289,11 +289,13 @@ type line struct {
 	State       string     `json:"state"`
 	Owner       string     `json:"owner"`
 	Watermark   *time.Time `json:"watermark"`
-	Gaps        []struct {
-		From  time.Time  `json:"from"`
-		To    *time.Time `json:"to"`
-		Cause string     `json:"cause"`
-	} `json:"gaps"`
+	Gaps        []gapLine  `json:"gaps"`
+}
+
+type gapLine struct {
+	From  time.Time  `json:"from"`
+	To    *time.Time `json:"to"`
+	Cause string     `json:"cause"`
 }
 
 func (l line) key() string { return l.Tenant + "/" + l.ContentType }
