@@ -1,0 +1,18 @@
+package stage
+
+import "syscall"
+
+// With returns the same stage, whose instances that are started from now on know other tenants; YAML as in Parts.
+func (s *Stage) With(tenants string) *Stage {
+	other := *s
+	other.parts.Tenants = tenants
+	return &other
+}
+
+// Signal sends the process a signal and does not wait, as for SIGSTOP and SIGCONT.
+func (c *Connector) Signal(signal syscall.Signal) {
+	c.t.Helper()
+	if err := c.cmd.Process.Signal(signal); err != nil {
+		c.t.Fatalf("%s: %s: %v", c.Instance, signal, err)
+	}
+}
