@@ -45,6 +45,7 @@ func (n node) properties(o KafkaOptions) map[string]string {
 		"share.coordinator.state.topic.replication.factor": "1",
 		"share.coordinator.state.topic.min.isr":            "1",
 		"group.initial.rebalance.delay.ms":                 "0",
+		"group.min.session.timeout.ms":                     "1000", // tests need not wait long for dead members
 		"broker.heartbeat.interval.ms":                     "500",
 		"broker.session.timeout.ms":                        "2000", // a killed broker may come back only when its session has ended
 		"auto.create.topics.enable":                        "false",

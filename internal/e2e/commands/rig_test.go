@@ -3,10 +3,12 @@
 package commands
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -35,7 +37,7 @@ const (
 source: {poll_interval: 500ms, timeout: 5s, sweep: {interval: 5s}, requests_per_minute: 60000, proxy: false}
 shutdown: {grace: 10s}
 `
-	quickGroup = "session_timeout: 6s, heartbeat_interval: 200ms"
+	quickGroup = "session_timeout: 3s, heartbeat_interval: 200ms"
 )
 
 // reply is a part of an answer, as it stands on the reply topic.
@@ -361,4 +363,27 @@ func (r *rig) settled(streams int, instances ...*stage.Connector) map[string]str
 		return text.String()
 	})
 	return owners
+}
+
+// delivered is how many records a back-fill has delivered.
+func (r *rig) delivered(id string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.again[id])
+}
+
+// fault adds a fault to the emulator's.
+func (r *rig) fault(f emulator.Fault) {
+	raw, err := f.MarshalJSON()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	answer, err := http.Post(r.URL+"/faults", "application/json", bytes.NewReader(append(append([]byte("["), raw...), ']')))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	if answer.StatusCode >= 300 {
+		r.t.Fatalf("emulator: %s", answer.Status)
+	}
 }

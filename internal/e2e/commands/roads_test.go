@@ -1,9 +1,7 @@
 package commands
 
 import (
-	"bytes"
 	"fmt"
-	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -219,13 +217,6 @@ func (p *play) backfills() {
 	p.step("cancel-unknown", "cancel", "backfill_id", "bf-0000000000")
 }
 
-// delivered is how many records a back-fill has delivered.
-func (p *play) delivered(id string) int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.again[id])
-}
-
 // backfill is the state of a back-fill, asked for without a command of the road.
 func (p *play) backfill(id string) string {
 	a := p.typed(p.t, command{name: "checkpoint-show", tenant: names[p.tenant], arguments: map[string]any{"content_type": p.contentType}})
@@ -236,22 +227,6 @@ func (p *play) backfill(id string) string {
 		}
 	}
 	return ""
-}
-
-// fault adds a fault to the emulator's.
-func (p *play) fault(f emulator.Fault) {
-	raw, err := f.MarshalJSON()
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	answer, err := http.Post(p.URL+"/faults", "application/json", bytes.NewReader(append(append([]byte("["), raw...), ']')))
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	_ = answer.Body.Close()
-	if answer.StatusCode >= 300 {
-		p.t.Fatalf("emulator: %s", answer.Status)
-	}
 }
 
 // subscription stops and starts.
