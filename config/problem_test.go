@@ -138,7 +138,6 @@ tenants:
 // What a later version brings is refused by name, and the value that exists is taken.
 func TestValuesOfLaterVersionsAreRefused(t *testing.T) {
 	for key, text := range map[string]string{
-		"kafka.delivery":         "kafka: {delivery: exactly-once}",
 		"output.format":          "output: {format: ocsf}",
 		"dedupe.records":         "dedupe: {records: drop}",
 		"redact.dlp":             "redact: {dlp: hash}",

@@ -79,3 +79,8 @@ func (c *Conn) TopicConfig(ctx context.Context, topic string) (map[string]string
 func (c *Conn) AlterCommand(topic, setting string) string {
 	return fmt.Sprintf("kafka-configs.sh --bootstrap-server %s --alter --topic %s --add-config %s", c.bootstrap(), topic, setting)
 }
+
+// PartitionsCommand returns the line of Kafka's own tool that gives a topic more partitions.
+func (c *Conn) PartitionsCommand(topic string, partitions int) string {
+	return fmt.Sprintf("kafka-topics.sh --bootstrap-server %s --alter --topic %s --partitions %d", c.bootstrap(), topic, partitions)
+}

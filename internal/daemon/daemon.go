@@ -91,7 +91,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("open checkpoint: %w", err), page.close())
 	}
-	out, err := sink.Open(sink.Settings{Sink: d.config.Sink, Kafka: d.config.Kafka}, d.sinkOptions())
+	out, err := sink.Open(sink.Settings{
+		Sink: d.config.Sink, Kafka: d.config.Kafka, Group: d.config.Control.GroupID, Shards: d.config.Control.Partitions,
+	}, d.sinkOptions())
 	if err != nil {
 		return errors.Join(fmt.Errorf("open sink: %w", err), store.Close(), page.close())
 	}

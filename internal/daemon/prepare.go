@@ -131,6 +131,9 @@ func (d *Daemon) inspectSink(ctx context.Context, s services) error {
 		return away{"sink", fmt.Errorf("check sink: %w", err)}
 	}
 	for _, f := range findings {
+		if f.Refuse {
+			return fmt.Errorf("%w: topic %s %s: %s", errRefused, f.Topic, f.Text, f.Hint)
+		}
 		if f.Note {
 			d.log.Debug("sink was looked at", "topic", f.Topic, "finding", f.Text)
 			continue

@@ -16,7 +16,7 @@ import (
 // Check asks Kafka about the topics that the settings name, and compares them with what is needed. Topics whose names
 // depend on the event are left out. The error means that Kafka could not be asked; it is a *broker.Problem.
 func (k *KafkaSink) Check(ctx context.Context) ([]Finding, error) {
-	names := []string{k.config.DeadLetterTopic, k.config.StatusTopic}
+	names := []string{k.config.JournalTopic, k.config.DeadLetterTopic, k.config.StatusTopic}
 	if !strings.Contains(k.config.Topic, "{") {
 		names = append([]string{k.config.Topic}, names...)
 	}
@@ -24,7 +24,10 @@ func (k *KafkaSink) Check(ctx context.Context) ([]Finding, error) {
 	if err != nil {
 		return nil, k.conn.Explain(err, broker.About{})
 	}
-	var out []Finding
+	out, err := k.supported(ctx)
+	if err != nil {
+		return nil, k.conn.Explain(err, broker.About{})
+	}
 	for _, name := range names {
 		t := cluster.Topics[name]
 		if t.Err != nil {
@@ -57,6 +60,9 @@ func (k *KafkaSink) compare(ctx context.Context, t broker.Topic) []Finding {
 		p := k.conn.Explain(err, broker.About{Topic: t.Name, Operations: "DescribeConfigs"})
 		note("its settings cannot be read: "+err.Error(), p.Hint)
 		return out
+	}
+	if t.Name == k.config.JournalTopic {
+		return append(out, k.compareJournal(t, config)...)
 	}
 	k.compareSettings(t, config, note)
 	return out

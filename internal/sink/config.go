@@ -21,8 +21,11 @@ const (
 	KindFile   = "file"
 )
 
-// AtLeastOnce is the delivery in which a crash may repeat events but never loses any.
-const AtLeastOnce = "at-least-once"
+// The deliveries. In neither is an event lost.
+const (
+	ExactlyOnce = "exactly-once"  // readers of committed records see each event once, whatever crashes
+	AtLeastOnce = "at-least-once" // a crash may repeat events
+)
 
 // Config says where events go.
 type Config struct {
@@ -77,18 +80,13 @@ type Topics struct {
 	Config            map[string]string `yaml:"config"`             // e.g. retention.ms
 }
 
-const (
-	defaultJournal = "o365.journal"
-	defaultTimeout = unit.Duration(time.Minute)
-)
-
 // SetDefaults fills a fresh KafkaConfig; settings are decoded over it.
 func (c *KafkaConfig) SetDefaults() {
 	c.Config.SetDefaults()
 	c.Topic, c.Key = "o365.incidents", "record_id"
-	c.Delivery, c.Compression = AtLeastOnce, "zstd"
-	c.Transaction = Transaction{Blobs: 250, Records: 10000, Linger: unit.Duration(500 * time.Millisecond), Timeout: defaultTimeout}
-	c.DeadLetterTopic, c.StatusTopic, c.JournalTopic = "o365.dead-letters", "o365.status", defaultJournal
+	c.Delivery, c.Compression = ExactlyOnce, "zstd"
+	c.Transaction = Transaction{Blobs: 250, Records: 10000, Linger: unit.Duration(500 * time.Millisecond), Timeout: unit.Duration(time.Minute)}
+	c.DeadLetterTopic, c.StatusTopic, c.JournalTopic = "o365.dead-letters", "o365.status", "o365.journal"
 	c.Topics = Topics{Partitions: 12, ReplicationFactor: -1}
 	c.CreateTopics = true
 }
@@ -99,18 +97,18 @@ func (c KafkaConfig) Validate() error {
 	if !slices.Contains([]string{"record_id", "user", "tenant", "none"}, c.Key) {
 		problems = append(problems, fmt.Errorf("key: %q is unknown: use record_id, user, tenant or none", c.Key))
 	}
-	if c.Delivery != AtLeastOnce {
-		problems = append(problems, fmt.Errorf("delivery: %q does not exist yet: use at-least-once", c.Delivery))
+	if c.Delivery != ExactlyOnce && c.Delivery != AtLeastOnce {
+		problems = append(problems, fmt.Errorf("delivery: %q is unknown: use exactly-once or at-least-once", c.Delivery))
 	}
 	if !slices.Contains(txn.Codecs(), c.Compression) {
 		problems = append(problems, fmt.Errorf("compression: %q is unknown: use %s", c.Compression, strings.Join(txn.Codecs(), ", ")))
 	}
-	if c.JournalTopic != defaultJournal {
-		problems = append(problems, errors.New("journal_topic: there is no journal in delivery at-least-once yet: leave the key out"))
-	}
-	problems = append(problems, ValidTopic("dead_letter_topic", c.DeadLetterTopic), ValidTopic("status_topic", c.StatusTopic))
-	if c.DeadLetterTopic == c.StatusTopic || c.Topic == c.DeadLetterTopic || c.Topic == c.StatusTopic {
-		problems = append(problems, errors.New("topic, dead_letter_topic, status_topic: must be three different topics"))
+	problems = append(problems, ValidTopic("dead_letter_topic", c.DeadLetterTopic), ValidTopic("status_topic", c.StatusTopic),
+		ValidTopic("journal_topic", c.JournalTopic))
+	topics := []string{c.Topic, c.DeadLetterTopic, c.StatusTopic, c.JournalTopic}
+	slices.Sort(topics)
+	if len(slices.Compact(topics)) < 4 {
+		problems = append(problems, errors.New("topic, dead_letter_topic, status_topic, journal_topic: must be four different topics"))
 	}
 	return errors.Join(problems...)
 }
@@ -126,8 +124,8 @@ func (t Transaction) validate() error {
 	if t.Linger < 0 || t.Linger.D() > time.Minute {
 		problems = append(problems, errors.New("transaction.linger: must be between 0s and 1m, e.g. 500ms"))
 	}
-	if t.Timeout != defaultTimeout {
-		problems = append(problems, errors.New("transaction.timeout: there are no transactions in delivery at-least-once: leave the key out"))
+	if t.Timeout.D() < 10*time.Second || t.Timeout.D() >= 15*time.Minute {
+		problems = append(problems, errors.New("transaction.timeout: must be at least 10s and below 15m, e.g. 60s"))
 	}
 	return errors.Join(problems...)
 }

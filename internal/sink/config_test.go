@@ -3,18 +3,20 @@ package sink_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
 	"o365-kafka-connector/internal/sink"
+	"o365-kafka-connector/internal/unit"
 )
 
-// the section as the contract has it, with the delivery that exists.
+// the section as the contract has it.
 const contract = `
 brokers: [localhost:9092]
 topic: o365.incidents
 key: record_id
-delivery: at-least-once
+delivery: exactly-once
 transaction: {blobs: 250, records: 10000, linger: 500ms, timeout: 60s}
 compression: zstd
 dead_letter_topic: o365.dead-letters
@@ -53,7 +55,7 @@ func TestProblemsNameTheirKeys(t *testing.T) {
 		change func(*sink.KafkaConfig)
 		want   string
 	}{
-		{func(c *sink.KafkaConfig) { c.Delivery = "exactly-once" }, "delivery: \"exactly-once\" does not exist yet"},
+		{func(c *sink.KafkaConfig) { c.Delivery = "at-most-once" }, "delivery: \"at-most-once\" is unknown"},
 		{func(c *sink.KafkaConfig) { c.Topic = "a.{tenant}.{nope}" }, "topic: {nope} is no placeholder"},
 		{func(c *sink.KafkaConfig) { c.Topic = "a b" }, "topic: \"a b\" is no topic name"},
 		{func(c *sink.KafkaConfig) { c.Topic = "" }, "topic: must name"},
@@ -62,9 +64,11 @@ func TestProblemsNameTheirKeys(t *testing.T) {
 		{func(c *sink.KafkaConfig) { c.Transaction.Blobs = 251 }, "transaction.blobs: 251"},
 		{func(c *sink.KafkaConfig) { c.Transaction.Records = 0 }, "transaction.records:"},
 		{func(c *sink.KafkaConfig) { c.Transaction.Timeout = 1 }, "transaction.timeout:"},
-		{func(c *sink.KafkaConfig) { c.JournalTopic = "j" }, "journal_topic:"},
+		{func(c *sink.KafkaConfig) { c.Transaction.Timeout = unit.Duration(15 * time.Minute) }, "transaction.timeout:"},
+		{func(c *sink.KafkaConfig) { c.JournalTopic = "j{b}" }, "journal_topic:"},
+		{func(c *sink.KafkaConfig) { c.JournalTopic = c.StatusTopic }, "must be four different topics"},
 		{func(c *sink.KafkaConfig) { c.StatusTopic = "a{b}" }, "status_topic:"},
-		{func(c *sink.KafkaConfig) { c.DeadLetterTopic = c.Topic }, "must be three different topics"},
+		{func(c *sink.KafkaConfig) { c.DeadLetterTopic = c.Topic }, "must be four different topics"},
 		{func(c *sink.KafkaConfig) { c.Topics.Partitions = 0 }, "topics.partitions:"},
 		{func(c *sink.KafkaConfig) { c.Topics.ReplicationFactor = 0 }, "topics.replication_factor:"},
 		{func(c *sink.KafkaConfig) { c.Brokers = nil }, "brokers:"},

@@ -23,13 +23,16 @@ const (
 	maxFlush = 1 << 20
 )
 
-// KafkaSink publishes to Kafka with one idempotent producer for each stream.
+// KafkaSink publishes to Kafka with one producer for each stream: a transactional one, or in delivery at-least-once an
+// idempotent one.
 type KafkaSink struct {
 	conn    *broker.Conn
 	config  KafkaConfig
 	options Options
 	codec   txn.Codec
 	topics  *txn.Topics
+	group   string // in whose name streams keep their journals
+	shards  int    // over which these are spread
 
 	mu     sync.Mutex // guards the following
 	limits map[string]int
@@ -38,26 +41,30 @@ type KafkaSink struct {
 	teller  *publisher // of what belongs to no stream's commit
 }
 
-// NewKafka returns a sink over a connection, which it closes in the end.
-func NewKafka(conn *broker.Conn, c KafkaConfig, o Options) (*KafkaSink, error) {
-	codec, err := txn.NewCodec(c.Compression)
+// newKafka returns a sink over a connection, which it closes in the end.
+func newKafka(conn *broker.Conn, s Settings, o Options) (*KafkaSink, error) {
+	codec, err := txn.NewCodec(s.Kafka.Compression)
 	if err != nil {
 		return nil, err
 	}
 	return &KafkaSink{
-		conn: conn, config: c, options: o.withDefaults(), codec: codec,
+		conn: conn, config: s.Kafka, options: o.withDefaults(), codec: codec, group: s.Group, shards: s.Shards,
 		topics: txn.NewTopics(conn, requestTimeout), limits: map[string]int{},
 	}, nil
 }
 
 // Open returns the publisher of a stream.
-func (k *KafkaSink) Open(_ context.Context, s audit.Stream) (Publisher, error) {
-	return k.open(s), nil
+func (k *KafkaSink) Open(ctx context.Context, s audit.Stream) (Publisher, error) {
+	if k.config.Delivery == AtLeastOnce {
+		return k.openIdempotent(ctx, s)
+	}
+	return k.openTransactional(ctx, s)
 }
 
+// open returns a publisher with an idempotent producer.
 func (k *KafkaSink) open(s audit.Stream) *publisher {
 	p := &publisher{sink: k, stream: s, topics: map[string]*openTopic{}}
-	p.producer = txn.NewProducer(k.conn, k.topics, txn.Options{Codec: k.codec, Timeout: requestTimeout, Failed: p.failed})
+	p.out = txn.NewProducer(k.conn, k.topics, txn.Options{Codec: k.codec, Timeout: requestTimeout, Failed: p.failed})
 	return p
 }
 
@@ -69,6 +76,9 @@ func (k *KafkaSink) Close() error {
 
 // creation is how a topic of ours is created.
 func (k *KafkaSink) creation(topic string) broker.NewTopic {
+	if topic == k.config.JournalTopic {
+		return k.journalCreation()
+	}
 	config := map[string]string{}
 	for name, value := range k.config.Topics.Config {
 		config[name] = value

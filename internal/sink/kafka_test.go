@@ -58,7 +58,7 @@ func (tr *troubles) count() int {
 
 func fake(t *testing.T, opts ...kfake.Opt) *kfake.Cluster {
 	t.Helper()
-	c, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1), kfake.SeedTopics(3, "events")}, opts...)...)
+	c, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1), kfake.SeedTopics(3, "events"), kfake.SeedTopics(12, "o365.journal")}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,6 +68,13 @@ func fake(t *testing.T, opts ...kfake.Opt) *kfake.Cluster {
 
 // open opens a Kafka sink's publisher with settings that change has seen.
 func open(t *testing.T, brokers []string, change func(*sink.KafkaConfig)) (sink.Publisher, *troubles, sink.Sink) {
+	t.Helper()
+	s, tr := sinkOf(t, brokers, change, 12)
+	return take(t, s), tr, s
+}
+
+// sinkOf opens a Kafka sink whose journals are spread over shards.
+func sinkOf(t *testing.T, brokers []string, change func(*sink.KafkaConfig), shards int) (sink.Sink, *troubles) {
 	t.Helper()
 	var k sink.KafkaConfig
 	k.SetDefaults()
@@ -80,18 +87,34 @@ func open(t *testing.T, brokers []string, change func(*sink.KafkaConfig)) (sink.
 		t.Fatal(err)
 	}
 	tr := &troubles{}
-	s, err := sink.Open(sink.Settings{Sink: sink.Config{Kind: sink.KindKafka}, Kafka: k},
+	s, err := sink.Open(sink.Settings{Sink: sink.Config{Kind: sink.KindKafka}, Kafka: k, Group: "g." + k.Topic, Shards: shards},
 		sink.Options{Trouble: tr.add, Version: "1.2.3", Instance: "i-1"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	p, err := s.Open(t.Context(), stream)
+	return s, tr
+}
+
+// take opens the publisher of the stream.
+func take(t *testing.T, s sink.Sink) sink.Publisher {
+	t.Helper()
+	p, err := s.Open(bounded(t), stream)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p, tr, s
+	return p
 }
+
+// bounded is a context that ends before the test's patience does.
+func bounded(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// atLeastOnce has the publisher go on after errors that end a transaction.
+func atLeastOnce(k *sink.KafkaConfig) { k.Delivery = sink.AtLeastOnce }
 
 // batch prepares n events for a topic, named by blob and number.
 func batch(t *testing.T, topic, blob string, n int) *audit.Batch {
@@ -277,7 +300,7 @@ func TestLostAcknowledgementsWriteOnce(t *testing.T) {
 	c := fake(t)
 	// kfake answers REQUEST_TIMED_OUT after it appended.
 	c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.RequestTimedOut, Count: 2})
-	p, tr, _ := open(t, c.ListenAddrs(), nil)
+	p, tr, _ := open(t, c.ListenAddrs(), atLeastOnce)
 	publish(t, p, audit.Commit{Batches: []*audit.Batch{batch(t, "events", "a", 50)}})
 	publish(t, p, audit.Commit{Batches: []*audit.Batch{batch(t, "events", "b", 50)}})
 	got := consume(t, c.ListenAddrs(), "events", 100)
@@ -298,7 +321,7 @@ func TestPassingErrorsAreSatOut(t *testing.T) {
 		t.Run(e.Message, func(t *testing.T) {
 			t.Parallel()
 			c := fake(t)
-			p, _, _ := open(t, c.ListenAddrs(), nil)
+			p, _, _ := open(t, c.ListenAddrs(), atLeastOnce)
 			publish(t, p, audit.Commit{Batches: []*audit.Batch{batch(t, "events", "a", 30)}})
 			c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Partitions: []int32{1}, Err: e, Count: 2})
 			publish(t, p, audit.Commit{Batches: []*audit.Batch{batch(t, "events", "b", 30)}})
@@ -336,7 +359,7 @@ func TestLeadersMayMove(t *testing.T) {
 func TestCancelledPublishSwallowsNothingLater(t *testing.T) {
 	t.Parallel()
 	c := fake(t)
-	p, _, _ := open(t, c.ListenAddrs(), nil)
+	p, _, _ := open(t, c.ListenAddrs(), atLeastOnce)
 	oneKey := func(blob string) audit.Commit {
 		return audit.Commit{Batches: []*audit.Batch{batchOf(t, blob, 1<<30, func(i int) (audit.Event, bool) {
 			e := event("events", blob, i, fmt.Appendf(nil, `{"Id":"%s-%d"}`, blob, i))

@@ -95,6 +95,8 @@ func (p *pipe) explain(err error) error {
 
 // linePublisher publishes commits as lines, by whatever writes them.
 type linePublisher struct {
+	noJournal
+
 	stream  audit.Stream
 	options Options
 	write   func(audit.Commit) error

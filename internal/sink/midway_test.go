@@ -60,7 +60,7 @@ func TestRefusalLeavesTheNextRecordsHeadersAlone(t *testing.T) {
 func TestTopicMayComeBackSmaller(t *testing.T) {
 	t.Parallel()
 	c := fake(t)
-	p, tr, _ := open(t, c.ListenAddrs(), nil)
+	p, tr, _ := open(t, c.ListenAddrs(), atLeastOnce)
 	publish(t, p, audit.Commit{Batches: []*audit.Batch{batch(t, "events", "a", 30)}})
 
 	conn, err := broker.New(broker.Config{Brokers: c.ListenAddrs()}, "test")

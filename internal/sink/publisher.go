@@ -14,9 +14,9 @@ import (
 // all of them when one is full, when they are large together, or at the commit's end. It goes through a commit
 // partition by partition: a few large batches compress much better and faster than many small ones.
 type publisher struct {
-	sink     *KafkaSink
-	stream   audit.Stream
-	producer *txn.Producer
+	sink   *KafkaSink
+	stream audit.Stream
+	out    flusher
 
 	topics  map[string]*openTopic
 	size    int // bytes encoded and not yet sent
@@ -26,6 +26,11 @@ type publisher struct {
 
 	commit  audit.Commit
 	refused []audit.DeadLetter
+}
+
+// flusher sends batches, and answers which of them no broker will ever take.
+type flusher interface {
+	Flush(ctx context.Context, batches []*txn.Batch) ([]txn.Refusal, error)
 }
 
 // openTopic is a topic with the batches that are being filled.
@@ -56,24 +61,19 @@ const (
 // stickyBytes is how much goes to one partition before events without key move on to another.
 const stickyBytes = 64 << 10
 
-// Publish publishes the commit: events, then dead letters, then status messages.
-func (p *publisher) Publish(ctx context.Context, c audit.Commit) (audit.Receipt, error) {
-	start := p.sink.options.Now()
-	defer p.drop()
-	for again := true; again; {
+// publish publishes the events and dead letters of a commit, again from the start when a topic was made anew.
+func (p *publisher) publish(ctx context.Context, c audit.Commit) error {
+	for {
 		p.begin(c)
 		err := p.encode(ctx)
-		if again = errors.Is(err, txn.ErrMoved); err != nil && !again {
-			return audit.Receipt{Position: -1}, err
+		if err == nil {
+			err = p.flush(ctx)
+		}
+		if !errors.Is(err, txn.ErrMoved) {
+			return err
 		}
 	}
-	p.sink.options.Meter.Published(p.stream, p.sink.options.Now().Sub(start))
-	p.status(ctx, c.Status)
-	return audit.Receipt{Position: -1, Refused: p.refused}, nil
 }
-
-// Close ends the publisher; there is nothing to wait for.
-func (p *publisher) Close() error { return nil }
 
 func (p *publisher) begin(c audit.Commit) {
 	p.commit, p.refused, p.size = c, nil, 0
@@ -81,6 +81,7 @@ func (p *publisher) begin(c audit.Commit) {
 	clear(p.topics)
 }
 
+// encode encodes all of the commit, and sends all but what is encoded last.
 func (p *publisher) encode(ctx context.Context) error {
 	for i, b := range p.commit.Batches {
 		put := p.enqueue
@@ -99,7 +100,7 @@ func (p *publisher) encode(ctx context.Context) error {
 			return err
 		}
 	}
-	return p.flush(ctx)
+	return nil
 }
 
 // events encodes a batch from its first to its last event.
@@ -205,6 +206,11 @@ func (p *publisher) open(ctx context.Context, topic string) (*openTopic, error) 
 
 // flush sends what is encoded and waits until all of it is acknowledged or refused.
 func (p *publisher) flush(ctx context.Context) error {
+	return p.send(ctx, p.filled())
+}
+
+// filled takes the batches that are encoded and not yet sent.
+func (p *publisher) filled() []*part {
 	var parts []*part
 	for _, t := range p.topics {
 		for i, in := range t.parts {
@@ -214,25 +220,38 @@ func (p *publisher) flush(ctx context.Context) error {
 		}
 	}
 	p.size = 0
-	return p.send(ctx, parts)
+	return parts
 }
 
 func (p *publisher) send(ctx context.Context, parts []*part) error {
 	if len(parts) == 0 {
 		return nil
 	}
-	batches := make([]*txn.Batch, len(parts))
-	owner := make(map[*txn.Batch]*part, len(parts))
-	for i, in := range parts {
-		batches[i], owner[in.Batch] = in.Batch, in
-	}
-	refused, err := p.producer.Flush(ctx, batches)
+	refused, err := p.out.Flush(ctx, batchesOf(parts))
 	if err != nil {
 		return err
 	}
+	return p.sent(ctx, parts, refused)
+}
+
+func batchesOf(parts []*part) []*txn.Batch {
+	batches := make([]*txn.Batch, len(parts))
+	for i, in := range parts {
+		batches[i] = in.Batch
+	}
+	return batches
+}
+
+// sent deals with what was refused of the parts, and releases them.
+func (p *publisher) sent(ctx context.Context, parts []*part, refused []txn.Refusal) error {
 	for _, r := range refused {
-		if err := p.isolate(ctx, owner[r.Batch], r.Err); err != nil {
-			return err
+		for _, in := range parts {
+			if in.Batch != r.Batch {
+				continue
+			}
+			if err := p.isolate(ctx, in, r.Err); err != nil {
+				return err
+			}
 		}
 	}
 	for _, in := range parts {

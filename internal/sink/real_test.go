@@ -26,7 +26,7 @@ func topics(t *testing.T, change func(*sink.KafkaConfig)) (string, func(*sink.Ka
 	t.Helper()
 	name := testbed.Name(t)
 	return name, func(k *sink.KafkaConfig) {
-		k.Topic, k.DeadLetterTopic, k.StatusTopic = name, name+".dead", name+".status"
+		k.Topic, k.DeadLetterTopic, k.StatusTopic, k.JournalTopic = name, name+".dead", name+".status", "journal."+name
 		if change != nil {
 			change(k)
 		}
@@ -115,6 +115,9 @@ func TestDeadLetterHoldsTheBytesIfItCan(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := b.CreateTopic(t.Context(), "journal."+topic, 12); err != nil {
+		t.Fatal(err)
+	}
 	p, _, s := open(t, b.Addresses(), change)
 	value := noise(5000)
 	publish(t, p, audit.Commit{Batches: []*audit.Batch{batchOf(t, "a", 1<<30, func(i int) (audit.Event, bool) {
@@ -172,7 +175,7 @@ func TestLeadersAreKilled(t *testing.T) {
 	}
 	n := publishThrough(t, p, topic, disturb)
 	onceEach(t, c.Addresses(), topic, n)
-	if findings, err := s.Check(t.Context()); err != nil || len(findings) != 2 { // the other two topics do not exist
+	if findings, err := s.Check(t.Context()); err != nil || len(findings) != 2 { // the topics of dead letters and status do not exist
 		t.Errorf("check: %+v, %v", findings, err)
 	}
 }
@@ -235,7 +238,16 @@ func TestMissingRightIsToldAndWaitedFor(t *testing.T) {
 		k.TLS = broker.TLS{Enabled: true, CAFile: b.CAFile}
 		k.SASL = broker.SASL{Mechanism: broker.Plain, Username: b.Guest.Name, Password: secret.String(b.Guest.Password)}
 	})
-	p, tr, _ := open(t, []string{b.SASLAddress}, change)
+	own := func(kind kafka.ResourceType, name string, pattern kafka.PatternType) kafka.ACLEntry {
+		return kafka.ACLEntry{ResourceType: kind, ResourceName: name, ResourcePatternType: pattern, Operation: kafka.ACLOperationTypeAll}
+	}
+	err := b.Grant(t.Context(), b.Guest, own(kafka.ResourceTypeTopic, "journal."+topic, kafka.PatternTypeLiteral),
+		own(kafka.ResourceTypeGroup, "g."+topic, kafka.PatternTypePrefixed),
+		own(kafka.ResourceTypeTransactionalID, "g."+topic, kafka.PatternTypePrefixed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, tr, s := open(t, []string{b.SASLAddress}, change)
 	c := audit.Commit{Batches: []*audit.Batch{batch(t, topic, "a", 10)}}
 	refusedWith(t, p, c, tr, "kafka-acls.sh --bootstrap-server "+b.SASLAddress+" --add --allow-principal 'User:guest' --operation Write --operation Describe --topic "+topic)
 	right := func(op kafka.ACLOperationType) kafka.ACLEntry {
@@ -249,7 +261,7 @@ func TestMissingRightIsToldAndWaitedFor(t *testing.T) {
 	if err := b.Grant(t.Context(), b.Guest, right(kafka.ACLOperationTypeCreate), right(kafka.ACLOperationTypeWrite)); err != nil {
 		t.Fatal(err)
 	}
-	publish(t, p, c)
+	publish(t, take(t, s), c) // a transaction that was broken off needs another take
 	if got := consume(t, []string{b.Address()}, topic, 10); len(got) < 10 {
 		t.Errorf("%d events, want 10", len(got))
 	}

@@ -88,7 +88,7 @@ func (p *publisher) reference(ctx context.Context, d audit.DeadLetter, why error
 		}
 		r := p.letterRecord(d)
 		in := p.alone(p.sink.config.DeadLetterTopic, t.choose(r.Key), r, origin{batch: fromDeadLetter})
-		refused, err := p.producer.Flush(ctx, []*txn.Batch{in.Batch})
+		refused, err := p.out.Flush(ctx, []*txn.Batch{in.Batch})
 		if err != nil || len(refused) == 0 {
 			return err
 		}

@@ -3,6 +3,7 @@ package sink
 import (
 	"context"
 	"fmt"
+	"iter"
 	"os"
 	"os/signal"
 	"syscall"
@@ -26,11 +27,30 @@ type Sink interface {
 
 // Publisher publishes for one stream. One goroutine at a time may use it.
 type Publisher interface {
-	// Publish makes the events and dead letters of a commit durable, all of them. It tries again by itself until
-	// the context ends; after an error nobody knows what was written, and the same commit may be published again.
-	// What is refused for good becomes a dead letter, told in the receipt.
+	// Publish makes the events and dead letters of a commit durable, all of them, and with them, in a sink that keeps a
+	// journal, the commit's entry, unless all three are empty. It tries again by itself until the context ends or
+	// somebody else took the stream (audit.ErrFenced); after an error nobody knows what was written, and only another
+	// Open finds out. What is refused for good becomes a dead letter, told in the receipt.
 	Publish(ctx context.Context, c audit.Commit) (audit.Receipt, error)
+	// Standing tells, as Open found it, the number of the stream's last entry that is committed, -1 if that is unknown,
+	// and the epoch that wrote it, 0 if none did. False means that this sink keeps no journal.
+	Standing() (n, epoch int64, ok bool)
+	// Entries yields the messages of the stream's journal in the order of the log, from a position, or from the log's
+	// start if the position lies before it, up to the end as it is asked for during the call. It tries again by itself
+	// until the context ends. Among the errors are audit.ErrBeyondEnd and ErrNewerJournal.
+	Entries(ctx context.Context, from int64) iter.Seq2[audit.Logged, error]
 	Close() error
+}
+
+// noJournal is the part of a publisher that keeps none.
+type noJournal struct{}
+
+// Standing knows nothing.
+func (noJournal) Standing() (n, epoch int64, ok bool) { return -1, 0, false }
+
+// Entries yields none.
+func (noJournal) Entries(context.Context, int64) iter.Seq2[audit.Logged, error] {
+	return func(func(audit.Logged, error) bool) {}
 }
 
 // PublishMeter counts what publishers do. Calls are concurrent and must not block.
@@ -43,9 +63,11 @@ type PublishMeter interface {
 type Finding struct {
 	Topic string
 	Fatal bool // nothing can be published like this
-	Note  bool // nothing is wrong
-	Text  string
-	Hint  string
+	// Refuse: something has to be changed before the connector is started, or what it promises would not hold.
+	Refuse bool
+	Note   bool // nothing is wrong
+	Text   string
+	Hint   string
 }
 
 // Options are what a sink is given by the program around it. The zero value works.
@@ -83,11 +105,24 @@ func (noMeter) Published(audit.Stream, time.Duration) {}
 // Settings are the sections sink and kafka of the configuration.
 type Settings struct {
 	Sink  Config
-	Kafka KafkaConfig // counts for kind kafka only
+	Kafka KafkaConfig // this and the following count for kind kafka only
+
+	Group  string // control.group_id: what belongs to a stream in Kafka is named after it; default o365-connector
+	Shards int    // control.partitions: over which the streams' journals are spread; default 12
+}
+
+func (s *Settings) setDefaults() {
+	if s.Group == "" {
+		s.Group = "o365-connector"
+	}
+	if s.Shards == 0 {
+		s.Shards = 12
+	}
 }
 
 // Open returns the sink that the settings ask for. For Kafka nothing is connected yet: Check does that.
 func Open(s Settings, o Options) (Sink, error) {
+	s.setDefaults()
 	o = o.withDefaults()
 	switch s.Sink.Kind {
 	case KindStdout:
@@ -101,7 +136,7 @@ func Open(s Settings, o Options) (Sink, error) {
 		if err != nil {
 			return nil, err
 		}
-		return NewKafka(conn, s.Kafka, o)
+		return newKafka(conn, s, o)
 	}
 	return nil, fmt.Errorf("sink.kind %q is unknown: use kafka, stdout or file", s.Sink.Kind)
 }
