@@ -27,6 +27,7 @@ type view struct {
 	store  checkpoint.Operator
 	roster *control.Roster
 	others map[string]audit.StreamStatus // by key, of streams that run elsewhere or nowhere
+	silent bool                          // the store gave no answer the last time
 	asked  time.Time
 }
 
@@ -73,43 +74,63 @@ func (v *view) streams() []audit.StreamStatus {
 			away = append(away, streamOf(s))
 		}
 	}
-	others := v.ask(away)
+	others, silent := v.ask(away)
 	for i, s := range list {
 		if told, ok := others[streamOf(s).Key()]; ok && s.State == audit.StateUnowned && told.Owner != v.instance {
 			list[i] = told
 		}
 	}
+	if silent {
+		v.nameOwners(list)
+	}
 	return list
+}
+
+// nameOwners says of streams that seem to be nobody's, only because the store gives no answer, who runs them: the group
+// knows. Without the store they fail wherever they run.
+func (v *view) nameOwners(list []audit.StreamStatus) {
+	members, _ := v.members()
+	for i, s := range list {
+		if s.State != audit.StateUnowned {
+			continue
+		}
+		owner := slices.IndexFunc(members, func(m telemetry.Member) bool {
+			return m.ID != v.instance && slices.Contains(m.Streams, streamOf(s).Key())
+		})
+		if owner >= 0 {
+			list[i].State, list[i].Owner = audit.StateFailing, members[owner].ID
+		}
+	}
 }
 
 func streamOf(s audit.StreamStatus) audit.Stream {
 	return audit.Stream{Tenant: audit.Tenant{ID: s.Tenant, Name: s.TenantName}, ContentType: s.ContentType}
 }
 
-// ask returns what the store knows of streams. Its last answer counts for a moment, and while it gives none.
-func (v *view) ask(streams []audit.Stream) map[string]audit.StreamStatus {
+// ask returns what the store knows of streams. Its last answer counts for a moment, and while it is silent.
+func (v *view) ask(streams []audit.Stream) (others map[string]audit.StreamStatus, silent bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.roster == nil || len(streams) == 0 {
-		return nil
+		return nil, false
 	}
 	fresh := time.Since(v.asked) < viewAge && !slices.ContainsFunc(streams, func(s audit.Stream) bool {
 		_, ok := v.others[s.Key()]
 		return !ok
 	})
 	if fresh {
-		return v.others
+		return v.others, v.silent
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), viewWait)
 	defer cancel()
 	list, err := v.store.Statuses(ctx, streams)
-	v.asked = time.Now()
+	v.asked, v.silent = time.Now(), err != nil
 	if err != nil { // the checks of /readyz and the streams tell of it
-		return v.others
+		return v.others, true
 	}
 	v.others = map[string]audit.StreamStatus{}
 	for i, s := range streams {
 		v.others[s.Key()] = list[i]
 	}
-	return v.others
+	return v.others, false
 }

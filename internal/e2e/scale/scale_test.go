@@ -186,7 +186,7 @@ func (p *scenario) grow() int {
 	p.whole(30*time.Second, "a")
 	for _, more := range [][]string{{"b"}, {"c", "d"}} {
 		p.start(more...)
-		p.tell("streams are shared with more instances", p.whole(slack*joined+noticed, more...), joined)
+		p.tell("streams are shared with more instances", p.whole(patience(joined)+noticed, more...), joined)
 	}
 	n := slices.Sorted(maps.Values(counts(p.claims())))
 	if n[len(n)-1]-n[0] > 1 {
@@ -202,7 +202,7 @@ func (p *scenario) stopOne() int {
 	stopped := make(chan struct{})
 	began := time.Now()
 	go func() { defer close(stopped); d.Stop() }()
-	p.whole(slack*gracefully + noticed)
+	p.whole(patience(gracefully) + noticed)
 	p.tell("others have the streams after a graceful stop", time.Since(began), gracefully)
 	<-stopped
 	return held
@@ -211,7 +211,7 @@ func (p *scenario) stopOne() int {
 func (p *scenario) killOne() int {
 	began := time.Now()
 	held := p.kill("c")
-	p.whole(slack * noticed)
+	p.whole(patience(noticed))
 	p.tell("others have the streams after kill -9", time.Since(began), noticed)
 	return held
 }
@@ -221,7 +221,7 @@ func (p *scenario) killInARow() int {
 	for range 6 {
 		held += p.kill("b")
 		p.start("b")
-		p.tell("b has its streams after kill -9 and restart", p.whole(slack*noticed, "b"), resumed)
+		p.tell("b has its streams after kill -9 and restart", p.whole(patience(noticed), "b"), resumed)
 	}
 	return held
 }
@@ -231,12 +231,12 @@ func (p *scenario) freezeOne() int {
 	held := len(p.claims()["b"])
 	began := time.Now()
 	thaw := p.freeze("b")
-	p.whole(slack * noticed)
+	p.whole(patience(noticed))
 	p.tell("others have the streams of the frozen instance", time.Since(began), noticed)
 	time.Sleep(2*session - time.Since(began))
 	p.delivered(time.Now())
 	thaw()
-	p.tell("the instance that comes back has streams again", p.whole(slack*noticed, "b"), noticed)
+	p.tell("the instance that comes back has streams again", p.whole(patience(noticed), "b"), noticed)
 	p.t.Logf("what the instance that came back was refused: %.0f", metric(p.running["b"], "connector_fenced_total")-fenced)
 	return held
 }
@@ -324,7 +324,7 @@ func (p *scenario) restartKafka() int {
 	if err := p.kafka.Start(p.t.Context()); err != nil {
 		p.t.Fatal(err)
 	}
-	p.tell("streams have owners after Kafka is back", p.whole(slack*rejoined, "a", "b"), rejoined)
+	p.tell("streams have owners after Kafka is back", p.whole(patience(rejoined), "a", "b"), rejoined)
 	return len(p.streams)
 }
 
