@@ -8,12 +8,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Read hands over every record of a topic, from its beginning until the test ends, from one goroutine. The topic, by
-// its full name, may not be there yet. The client is of another make than the connector's.
+// Read hands over every committed record of a topic, from its beginning until the test ends, from one goroutine. The
+// topic, by its full name, may not be there yet. The client is of another make than the connector's.
 func (s *Stage) Read(topic string, take func(*kgo.Record)) {
 	s.t.Helper()
 	client := s.Client(
-		kgo.ConsumeTopics(topic), kgo.UnknownTopicRetries(-1),
+		kgo.ConsumeTopics(topic), kgo.UnknownTopicRetries(-1), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.MetadataMinAge(200*time.Millisecond))
 	ctx, cancel := context.WithCancel(context.Background())
 	var reading sync.WaitGroup

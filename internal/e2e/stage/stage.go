@@ -78,7 +78,7 @@ func (s *Stage) In(t *testing.T) *Stage {
 	return &part
 }
 
-// Topic is the full name of a topic: incidents, dead-letters, status, control or replies.
+// Topic is the full name of a topic: incidents, dead-letters, status, journal, control or replies.
 func (s *Stage) Topic(kind string) string { return s.Name + "." + kind }
 
 // Config writes the configuration of an instance and returns its path. Page is the address of its status page.
@@ -91,13 +91,14 @@ kafka:
   topic: %s
   dead_letter_topic: %s
   status_topic: %s
+  journal_topic: %s
   topics: {partitions: 3}
   transaction: {blobs: 20}
 checkpoint: {key_prefix: "%s:", redis: {addresses: ["%s"]}}
 http: {listen: "%s"}
 control: {instance_id: "%s", topic: %s, reply_topic: %s, group_id: "%s", %s}
 `, strings.ReplaceAll(s.parts.Tenants, "{url}", s.URL), strings.Join(s.Brokers, `","`), s.Topic("incidents"),
-		s.Topic("dead-letters"), s.Topic("status"), s.Name, s.parts.Redis, page,
+		s.Topic("dead-letters"), s.Topic("status"), s.Topic("journal"), s.Name, s.parts.Redis, page,
 		instance, s.Topic("control"), s.Topic("replies"), s.Name, s.parts.Control)
 	path := filepath.Join(s.dir, instance+".yaml")
 	if err := os.WriteFile(path, []byte(text+s.parts.Settings+settings), 0o600); err != nil {
