@@ -19,6 +19,8 @@ func (w *run) loop(ctx, phase context.Context, planners ...func(context.Context)
 	defer cancel(nil)
 	soft, halt := context.WithCancel(phase)
 	defer halt()
+	fetching, end := upTo(hard, ctx, w.fetching())
+	defer end()
 
 	part := func(err error) error {
 		if err != nil && (soft.Err() == nil || isFinal(err)) {
@@ -42,7 +44,7 @@ func (w *run) loop(ctx, phase context.Context, planners ...func(context.Context)
 		return planning.Wait()
 	})
 	for range w.Workers {
-		preparing.Go(func() error { return part(w.prepareAll(gctx, hard)) })
+		preparing.Go(func() error { return part(w.prepareAll(gctx, fetching)) })
 	}
 	err := preparing.Wait()
 	close(w.ready)

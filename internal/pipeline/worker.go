@@ -235,6 +235,9 @@ func (p worker) fill(b *audit.Batch, content Content) (filtered int, err error) 
 
 // send passes an outcome on to the publisher.
 func (w *run) send(ctx context.Context, o outcome) error {
+	if ctx.Err() != nil { // there may be no time left to note what would be published
+		return joinRelease(ctx.Err(), o)
+	}
 	select {
 	case w.ready <- o:
 		return nil
