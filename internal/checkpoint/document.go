@@ -67,7 +67,7 @@ type desiredDocument struct {
 }
 
 // entryDocument is everything of an entry but its epoch, which says nothing about the content, and the position that
-// it was applied with. Its times are in microseconds since 1970.
+// it was applied with. Its progress is there in a replay only. Its times are in microseconds since 1970.
 type entryDocument struct {
 	N        int64             `json:"n"`
 	Position int64             `json:"position"`
@@ -80,6 +80,44 @@ type entryDocument struct {
 	Moved    *moveDocument     `json:"moved,omitempty"`
 
 	Backfills []audit.BackfillProgress `json:"backfills,omitempty"`
+
+	Progress *progressDocument `json:"progress,omitempty"`
+	Snapshot *snapshotDocument `json:"snapshot,omitempty"`
+	Forget   bool              `json:"forget,omitempty"`
+}
+
+// listsDocument holds what an entry changes, and a snapshot replaces, element by element.
+type listsDocument struct {
+	Pending   []pendingDocument        `json:"pending,omitempty"`
+	Gaps      []gapDocument            `json:"gaps,omitempty"`
+	Backfills []audit.BackfillProgress `json:"backfills,omitempty"`
+}
+
+// lists returns the entry's own.
+func (d entryDocument) lists() listsDocument {
+	return listsDocument{Pending: d.Pending, Gaps: d.Gaps, Backfills: d.Backfills}
+}
+
+func storeLists(pending []audit.Pending, gaps []audit.Gap, fills []audit.BackfillProgress) (d listsDocument) {
+	for _, p := range pending {
+		d.Pending = append(d.Pending, storePending(p))
+	}
+	for _, g := range gaps {
+		d.Gaps = append(d.Gaps, storeGap(g))
+	}
+	for _, b := range fills {
+		d.Backfills = append(d.Backfills, storeBackfill(b))
+	}
+	return d
+}
+
+// snapshotDocument is everything of a checkpoint but ledger and progress.
+type snapshotDocument struct {
+	listsDocument
+
+	FirstStart int64           `json:"first_start"`
+	Desired    desiredDocument `json:"desired"`
+	Moved      string          `json:"moved,omitempty"`
 }
 
 // moveDocument is another watermark, in microseconds since 1970.
@@ -89,22 +127,28 @@ type moveDocument struct {
 }
 
 func storeEntry(e audit.Entry, position int64) entryDocument {
-	d := entryDocument{N: e.N, Position: position, At: micros(e.Time), Done: e.Done, Resolved: e.Resolved}
-	for _, p := range e.Pending {
-		d.Pending = append(d.Pending, storePending(p))
-	}
-	for _, g := range e.Gaps {
-		d.Gaps = append(d.Gaps, storeGap(g))
-	}
+	d := entryDocument{N: e.N, Position: position, At: micros(e.Time), Done: e.Done, Resolved: e.Resolved, Forget: e.Forget}
+	lists := storeLists(e.Pending, e.Gaps, e.Backfills)
+	d.Pending, d.Gaps, d.Backfills = lists.Pending, lists.Gaps, lists.Backfills
 	if e.Desired != nil {
 		d.Desired = &desiredDocument{State: e.Desired.State, Since: e.Desired.Since.UTC()}
 	}
 	if e.Watermark != nil {
 		d.Moved = &moveDocument{To: micros(e.Watermark.To), Command: e.Watermark.Command}
 	}
-	for _, b := range e.Backfills {
-		d.Backfills = append(d.Backfills, storeBackfill(b))
+	if s := e.Snapshot; s != nil {
+		d.Snapshot = &snapshotDocument{
+			listsDocument: storeLists(s.Pending, s.Gaps, s.Backfills), FirstStart: micros(s.FirstStart),
+			Desired: desiredDocument{State: s.Desired.State, Since: s.Desired.Since.UTC()}, Moved: s.Moved,
+		}
 	}
+	return d
+}
+
+// storeLogged is storeEntry for a replay.
+func storeLogged(l audit.Logged) entryDocument {
+	d := storeEntry(l.Entry, l.Position)
+	d.Progress = storeProgress(l.Entry.Progress)
 	return d
 }
 
@@ -128,6 +172,9 @@ func checkEntry(e audit.Entry) error {
 	}
 	if e.Watermark != nil && e.Watermark.To.Unix() <= 0 {
 		return fmt.Errorf("apply checkpoint entry %d: it moves the watermark to no time", e.N)
+	}
+	if e.Forget && e.Watermark == nil {
+		return fmt.Errorf("apply checkpoint entry %d: it forgets and moves no watermark", e.N)
 	}
 	return nil
 }

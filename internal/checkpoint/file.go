@@ -56,7 +56,9 @@ func (f *fileStore) Acquire(ctx context.Context, s audit.Stream) (Handle, error)
 	if err != nil {
 		return nil, fmt.Errorf("acquire checkpoint of %s: %w", s, err)
 	}
-	return &fileHandle{file: stream, stream: s, epoch: epoch}, nil
+	h := &fileHandle{file: stream, stream: s}
+	h.epoch.Store(epoch)
+	return h, nil
 }
 
 func (f *fileStore) stream(s audit.Stream) *fileStream {

@@ -12,7 +12,7 @@ import (
 type fileHandle struct {
 	file     *fileStream
 	stream   audit.Stream
-	epoch    int64
+	epoch    atomic.Int64
 	released atomic.Bool
 }
 
@@ -23,7 +23,7 @@ func (h *fileHandle) begin(ctx context.Context, what string) error {
 		err = fmt.Errorf("%w: it was released here", audit.ErrFenced)
 	}
 	if err == nil {
-		err = h.file.enter(h.epoch)
+		err = h.file.enter(h.epoch.Load())
 	}
 	return h.wrap(what, err)
 }
@@ -35,12 +35,20 @@ func (h *fileHandle) wrap(what string, err error) error {
 	return fmt.Errorf("%s of %s: %w", what, h.stream, err)
 }
 
-// Load returns a copy of what is remembered.
-func (h *fileHandle) Load(ctx context.Context) (audit.Checkpoint, bool, error) {
+// Epoch returns the epoch that Acquire or Load gave.
+func (h *fileHandle) Epoch() int64 { return h.epoch.Load() }
+
+// Load raises the epoch and returns a copy of what is remembered.
+func (h *fileHandle) Load(ctx context.Context, kafkaEpoch int64) (audit.Checkpoint, bool, error) {
 	if err := h.begin(ctx, "load checkpoint"); err != nil {
 		return audit.Checkpoint{}, false, err
 	}
 	defer h.file.mu.Unlock()
+	epoch := max(h.epoch.Load(), kafkaEpoch) + 1
+	if err := h.file.raise(epoch); err != nil {
+		return audit.Checkpoint{}, false, h.wrap("load checkpoint", err)
+	}
+	h.epoch.Store(epoch)
 	c, ok, err := h.file.state.load()
 	return c, ok, h.wrap("load checkpoint", err)
 }
@@ -88,6 +96,20 @@ func (h *fileHandle) Apply(ctx context.Context, e audit.Entry, position int64) e
 	return h.wrap("change checkpoint", h.file.apply(storeEntry(e, position)))
 }
 
+// Replay appends entries to the log and waits for the disk in the end.
+func (h *fileHandle) Replay(ctx context.Context, entries []audit.Logged) error {
+	for _, l := range entries {
+		if err := checkEntry(l.Entry); err != nil {
+			return h.wrap("rebuild checkpoint", err)
+		}
+	}
+	if err := h.begin(ctx, "rebuild checkpoint"); err != nil {
+		return err
+	}
+	defer h.file.mu.Unlock()
+	return h.wrap("rebuild checkpoint", h.file.replay(entries))
+}
+
 // Advance appends the progress to the log and leaves it to the system when to write it: losing it costs listings.
 func (h *fileHandle) Advance(ctx context.Context, p audit.Progress) error {
 	if err := h.begin(ctx, "advance checkpoint"); err != nil {
@@ -108,5 +130,5 @@ func (h *fileHandle) Release(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return h.wrap("release checkpoint", err)
 	}
-	return h.wrap("release checkpoint", h.file.release(h.epoch))
+	return h.wrap("release checkpoint", h.file.release(h.epoch.Load()))
 }

@@ -34,7 +34,8 @@ type baseDocument struct {
 	Gaps       []gapDocument     `json:"gaps,omitempty"`
 	Desired    desiredDocument   `json:"desired"`
 	Moved      string            `json:"moved,omitempty"`
-	Ledger     int               `json:"ledger"` // number of hashes that follow
+	Snapshot   int64             `json:"snapshot,omitempty"` // time of the last one
+	Ledger     int               `json:"ledger"`             // number of hashes that follow
 
 	Backfills []audit.BackfillProgress `json:"backfills,omitempty"`
 }

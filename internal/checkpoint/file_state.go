@@ -28,6 +28,8 @@ type fileState struct {
 	gaps       []gapDocument
 	desired    desiredDocument
 	moved      string
+	schema     int64 // of the base
+	snapshot   int64 // when the last one was made
 	backfills  []audit.BackfillProgress
 	ledger     map[audit.Hash]uint32 // second of marking
 	trimmed    int64                 // where the ledger was cut off last, in seconds
@@ -75,13 +77,13 @@ func (s *fileState) fold(l logLine) error {
 }
 
 func (s *fileState) foldBase(b baseDocument) error {
-	if b.Schema != schemaVersion {
+	if b.Schema > schemaVersion || b.Schema < 1 {
 		return schemaFault(b.Schema)
 	}
 	fresh := newFileState()
 	fresh.present, fresh.n, fresh.epoch, fresh.position = b.Present, b.N, b.Epoch, b.Position
 	fresh.last, fresh.firstStart, fresh.progress, fresh.desired = b.Last, b.FirstStart, b.Progress, b.Desired
-	fresh.moved, fresh.backfills = b.Moved, b.Backfills
+	fresh.moved, fresh.backfills, fresh.snapshot, fresh.schema = b.Moved, b.Backfills, b.Snapshot, b.Schema
 	fresh.gaps, fresh.missing = b.Gaps, b.Ledger
 	for _, p := range b.Pending {
 		fresh.pending[audit.HashOf(p.ID)] = p
@@ -100,6 +102,15 @@ func (s *fileState) foldEntry(e entryDocument) error {
 		return err
 	}
 	at := e.At / int64(time.Second/time.Microsecond)
+	if p := e.Progress; p != nil && p.Watermark >= s.progress.Watermark {
+		s.progress = *p // what is rebuilt takes the newest true statement
+	}
+	if e.Forget {
+		s.ledger = map[audit.Hash]uint32{}
+	}
+	if e.Snapshot != nil {
+		s.replace(*e.Snapshot, e.At)
+	}
 	for _, p := range e.Pending {
 		s.pending[audit.HashOf(p.ID)] = p
 	}
@@ -117,12 +128,24 @@ func (s *fileState) foldEntry(e entryDocument) error {
 	if e.Moved != nil {
 		s.progress.Watermark, s.moved = e.Moved.To, e.Moved.Command
 		s.progress.HeadFrom, s.progress.HeadTo = 0, 0
-		s.firstStart = min(s.firstStart, e.Moved.To)
+		if s.firstStart = min(s.firstStart, e.Moved.To); e.Forget {
+			s.firstStart = e.Moved.To
+		}
 	}
 	s.backfills = upsertBackfills(s.backfills, e.Backfills, at)
 	s.trim(min(at, time.Now().Unix()) - int64(LedgerAge/time.Second))
 	s.n, s.position, s.last = e.N, e.Position, hash
 	return nil
+}
+
+// replace takes over a snapshot.
+func (s *fileState) replace(d snapshotDocument, at int64) {
+	s.firstStart, s.desired, s.moved, s.snapshot = d.FirstStart, d.Desired, d.Moved, at
+	s.gaps, s.backfills = slices.Clone(d.Gaps), slices.Clone(d.Backfills)
+	s.pending = map[audit.Hash]pendingDocument{}
+	for _, p := range d.Pending {
+		s.pending[audit.HashOf(p.ID)] = p
+	}
 }
 
 // addGaps lets each gap take the place of an open one of its start and cause.
@@ -158,7 +181,7 @@ func (s *fileState) checkpoint() audit.Checkpoint {
 	c := audit.Checkpoint{
 		N: s.n, Epoch: s.epoch, Position: s.position, FirstStart: fromMicros(s.firstStart),
 		Progress: s.progress.progress(), Desired: audit.Desired{State: s.desired.State, Since: s.desired.Since},
-		Moved: s.moved, Backfills: slices.Clone(s.backfills),
+		Moved: s.moved, Backfills: slices.Clone(s.backfills), Snapshot: fromMicros(s.snapshot),
 	}
 	sortBackfills(c.Backfills)
 	for _, d := range s.pending {
@@ -176,7 +199,7 @@ func (s *fileState) base() *baseDocument {
 	return &baseDocument{
 		Schema: schemaVersion, Present: s.present, N: s.n, Epoch: s.epoch, Position: s.position, Last: s.last,
 		FirstStart: s.firstStart, Progress: s.progress, Pending: slices.Collect(maps.Values(s.pending)), Gaps: s.gaps,
-		Desired: s.desired, Moved: s.moved, Backfills: s.backfills, Ledger: len(s.ledger),
+		Desired: s.desired, Moved: s.moved, Backfills: s.backfills, Snapshot: s.snapshot, Ledger: len(s.ledger),
 	}
 }
 

@@ -37,12 +37,22 @@ func (f *fileStream) acquire() (int64, error) {
 	if err := f.read(); err != nil {
 		return 0, err
 	}
+	if f.state.present && f.state.damage == nil && f.state.schema < schemaVersion {
+		if err := f.rewrite(f.state); err != nil { // an older version would not know what we append
+			return 0, err
+		}
+	}
 	epoch := max(f.state.epoch+1, f.newest+1, time.Now().UnixMicro())
+	return epoch, f.raise(epoch)
+}
+
+// raise gives an epoch.
+func (f *fileStream) raise(epoch int64) error {
 	if err := f.append(logLine{Epoch: epoch}, true); err != nil {
-		return 0, err
+		return err
 	}
 	f.newest = epoch
-	return epoch, nil
+	return nil
 }
 
 // enter locks the stream for a caller with this epoch. It stays unlocked after an error.
@@ -201,10 +211,35 @@ func (f *fileStream) apply(d entryDocument) error {
 	return f.append(logLine{Entry: &d}, true)
 }
 
+// replay appends entries, those up to the stored N taken as applied.
+func (f *fileStream) replay(entries []audit.Logged) error {
+	if err := f.state.usable(); err != nil {
+		return err
+	}
+	for _, l := range entries {
+		if l.Entry.N <= f.state.n {
+			continue
+		}
+		if l.Entry.N != f.state.n+1 {
+			return fmt.Errorf("%w: it stands at %d, the entry is number %d", audit.ErrLost, f.state.n, l.Entry.N)
+		}
+		d := storeLogged(l)
+		if err := f.append(logLine{Entry: &d}, false); err != nil {
+			return err
+		}
+	}
+	if err := f.log.Sync(); err != nil {
+		f.forget()
+		return fileFault("write checkpoint log", err)
+	}
+	return nil
+}
+
 // reset starts a log with an empty ledger.
 func (f *fileStream) reset(c audit.Checkpoint) error {
 	fresh := newFileState()
-	fresh.present, fresh.epoch, fresh.position = true, f.state.epoch, c.Position
+	fresh.present, fresh.epoch, fresh.position, fresh.n = true, f.state.epoch, c.Position, c.N
+	fresh.snapshot = micros(c.Snapshot)
 	fresh.firstStart, fresh.progress = micros(c.FirstStart), *storeProgress(c.Progress)
 	fresh.desired = desiredDocument{State: c.Desired.State, Since: c.Desired.Since.UTC()}
 	fresh.moved = c.Moved
@@ -219,6 +254,7 @@ func (f *fileStream) reset(c audit.Checkpoint) error {
 // rewrite replaces the log by one that starts with the state.
 func (f *fileStream) rewrite(s *fileState) error {
 	f.forget()
+	s.schema = schemaVersion
 	var size int64
 	err := replaceFile(f.path, func(w *os.File) (err error) {
 		size, err = writeBase(w, s)
@@ -242,11 +278,7 @@ func (f *fileStream) release(epoch int64) error {
 	if f.admit(epoch) != nil {
 		return nil
 	}
-	if err := f.append(logLine{Epoch: epoch + 1}, true); err != nil {
-		return err
-	}
-	f.newest = epoch + 1
-	return nil
+	return f.raise(epoch + 1)
 }
 
 func (f *fileStream) close() error {

@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
@@ -77,14 +78,14 @@ func TestLogCutAnywhere(t *testing.T) {
 	dir := t.TempDir()
 	store := openStore(t, fileConfig(dir))
 	h := started(t, store)
-	states := []audit.Checkpoint{load(t, h)}
 	sizes := []int{len(readFile(t, logPath(dir)))}
+	states := []audit.Checkpoint{load(t, h)}
 	for n := range int64(4) {
 		e := entry(n + 1)
 		e.Pending = []audit.Pending{pendingBlob("a")}
 		apply(t, h, e)
-		states = append(states, load(t, h))
 		sizes = append(sizes, len(readFile(t, logPath(dir))))
+		states = append(states, load(t, h))
 	}
 	text := readFile(t, logPath(dir))
 	if err := store.Close(); err != nil {
@@ -95,7 +96,7 @@ func TestLogCutAnywhere(t *testing.T) {
 	for cut := range len(text) + 1 {
 		writeFile(t, logPath(dir), text[:cut])
 		h := acquire(t, store)
-		c, ok, err := h.Load(t.Context())
+		c, ok, err := h.Load(t.Context(), 0)
 		if err != nil {
 			t.Fatalf("cut at %d: %v", cut, err)
 		}
@@ -141,7 +142,7 @@ func TestCompactedLogCutAnywhere(t *testing.T) {
 	for cut := range len(text) + 1 {
 		writeFile(t, logPath(dir), text[:cut])
 		h := acquire(t, store)
-		c, ok, err := h.Load(t.Context())
+		c, ok, err := h.Load(t.Context(), 0)
 		if ok != (cut == len(text)) {
 			t.Fatalf("cut at %d: load says %v, %v: %+v", cut, ok, err, c)
 		}
@@ -165,7 +166,7 @@ func TestBadLineInTheMiddleIsDamage(t *testing.T) {
 	text[len(text)/2] = 0
 	writeFile(t, logPath(dir), text)
 	h = acquire(t, store)
-	_, ok, err := h.Load(t.Context())
+	_, ok, err := h.Load(t.Context(), 0)
 	if ok {
 		t.Error("load finds something")
 	}
@@ -212,9 +213,28 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	if err := os.MkdirAll(filepath.Dir(logPath(dir)), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, logPath(dir), []byte(`{"base":{"schema":2,"present":true}}`+"\n"))
+	writeFile(t, logPath(dir), []byte(`{"base":{"schema":3,"present":true}}`+"\n"))
 	_, err := store.Acquire(t.Context(), exchange)
 	if f := audit.AsFault(err, ""); err == nil || f.Cause != audit.CauseCheckpoint || f.Hint == "" {
 		t.Errorf("acquire: %v", err)
+	}
+}
+
+// What an older version wrote is taken over, and not to be read by that version afterwards.
+func TestOlderSchemaIsRaised(t *testing.T) {
+	dir := t.TempDir()
+	store := openStore(t, fileConfig(dir))
+	apply(t, started(t, store), entry(1))
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	text := bytes.Replace(readFile(t, logPath(dir)), []byte(`"schema":2`), []byte(`"schema":1`), 1)
+	writeFile(t, logPath(dir), text)
+	h := acquire(t, openStore(t, fileConfig(dir)))
+	if got := unseen(t, h, 1, entry(1).Done); got != 0 {
+		t.Errorf("%d blobs are forgotten", got)
+	}
+	if text := readFile(t, logPath(dir)); !bytes.Contains(text, []byte(`"schema":2`)) {
+		t.Errorf("the log is left as it was: %.80s", text)
 	}
 }

@@ -109,10 +109,11 @@ func (r *redisStore) Acquire(ctx context.Context, s audit.Stream) (Handle, error
 	if err != nil {
 		return nil, h.wrap("acquire checkpoint", err)
 	}
-	h.epoch, err = strconv.ParseInt(text(answer, 0), 10, 64)
+	epoch, err := strconv.ParseInt(text(answer, 0), 10, 64)
 	if err != nil {
 		return nil, h.wrap("acquire checkpoint", err)
 	}
+	h.epoch.Store(epoch)
 	return h, nil
 }
 

@@ -36,7 +36,7 @@ func everything(t *testing.T, store Store) error {
 	calls := []func() error{
 		func() error { return store.Ping(t.Context()) },
 		func() error { return store.Bind(t.Context(), Deployment{KafkaClusterID: "k", GroupID: "g"}) },
-		func() error { _, _, err := h.Load(t.Context()); return err },
+		func() error { _, _, err := h.Load(t.Context(), 0); return err },
 		func() error { return h.Reset(t.Context(), audit.Checkpoint{}) },
 		func() error { return h.Apply(t.Context(), old, 1) },
 		func() error { return h.Apply(t.Context(), full, 1) },
@@ -55,7 +55,7 @@ func everything(t *testing.T, store Store) error {
 		func() error { return store.AbandonAnswer(t.Context(), "id", "a") },
 		func() error { return store.FinishAnswer(t.Context(), "id", nil, time.Minute) },
 		func() error { return h.Advance(t.Context(), audit.Progress{Watermark: base}) },
-		func() error { _, _, err := h.Load(t.Context()); return err },
+		func() error { _, _, err := h.Load(t.Context(), 0); return err },
 		func() error { return h.Release(t.Context()) },
 		func() error { return store.RememberMember(t.Context(), "g", "i", "m") },
 		func() error { _, err := store.RecallMember(t.Context(), "g", "i"); return err },

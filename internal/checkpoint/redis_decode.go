@@ -20,11 +20,12 @@ func decodeCheckpoint(answer []any) (audit.Checkpoint, error) {
 		return audit.Checkpoint{}, fmt.Errorf("decode checkpoint: %d parts, want 4", len(answer))
 	}
 	f := fields{values: flat(answer[0])}
-	if schema := f.number("schema"); f.err == nil && schema != schemaVersion {
+	if schema := f.number("schema"); f.err == nil && schema > schemaVersion || schema < 1 {
 		return audit.Checkpoint{}, schemaFault(schema)
 	}
 	c := audit.Checkpoint{
 		N: f.number("n"), Epoch: f.number("epoch"), Position: f.number("position"), FirstStart: f.time("first_start"),
+		Snapshot: f.optionalTime("snapshot"),
 		Progress: audit.Progress{
 			Watermark: f.time("watermark"), Swept: f.time("swept"), SweptFully: f.time("swept_fully"),
 			SubscribeTried: f.time("subscribe_tried"),

@@ -3,7 +3,6 @@ package checkpoint
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"sync/atomic"
@@ -14,16 +13,14 @@ import (
 	"o365-kafka-connector/internal/audit"
 )
 
-// errNone means that a stream has no checkpoint.
-var errNone = errors.New("nothing is stored")
-
 // redisHandle is the Handle on a stream's keys.
 type redisHandle struct {
 	store    *redisStore
 	stream   audit.Stream
 	keys     []string
-	epoch    int64
+	epoch    atomic.Int64
 	released atomic.Bool
+	loading  string // names the Load that is under way, so that Redis knows its repetition
 }
 
 // run runs a script on the stream's keys and returns what follows its OK.
@@ -39,11 +36,14 @@ func (h *redisHandle) run(ctx context.Context, script *redis.Script, args ...any
 	if err != nil {
 		return nil, err
 	}
+	return accepted(answer)
+}
+
+// accepted returns what follows a script's OK.
+func accepted(answer []any) ([]any, error) {
 	switch status := text(answer, 0); status {
 	case "OK":
 		return answer[1:], nil
-	case "NONE":
-		return nil, errNone
 	case "FENCED":
 		return nil, fmt.Errorf("%w: %s", audit.ErrFenced, text(answer, 1))
 	case "LOST":
@@ -61,47 +61,60 @@ func (h *redisHandle) wrap(what string, err error) error {
 	return fmt.Errorf("%s of %s: %w", what, h.stream, err)
 }
 
-// Load reads the checkpoint in one step.
-func (h *redisHandle) Load(ctx context.Context) (audit.Checkpoint, bool, error) {
-	c, ok, err := h.load(ctx, h.epoch)
+// Epoch returns the epoch that Acquire or Load gave.
+func (h *redisHandle) Epoch() int64 { return h.epoch.Load() }
+
+// Load raises the epoch and reads the checkpoint in one step.
+func (h *redisHandle) Load(ctx context.Context, kafkaEpoch int64) (audit.Checkpoint, bool, error) {
+	if h.loading == "" {
+		h.loading = newToken()
+	}
+	c, ok, err := h.load(ctx, h.epoch.Load(), kafkaEpoch, h.loading, schemaVersion)
 	return c, ok, h.wrap("load checkpoint", err)
 }
 
 // load asks on behalf of an epoch, or of nobody.
-func (h *redisHandle) load(ctx context.Context, epoch ...any) (audit.Checkpoint, bool, error) {
-	answer, err := h.run(ctx, loadScript, epoch...)
-	if errors.Is(err, errNone) {
+func (h *redisHandle) load(ctx context.Context, args ...any) (audit.Checkpoint, bool, error) {
+	answer, err := h.run(ctx, loadScript, args...)
+	if err != nil {
+		return audit.Checkpoint{}, false, err
+	}
+	if epoch, err := strconv.ParseInt(text(answer, 0), 10, 64); err == nil {
+		h.epoch.Store(epoch)
+		h.loading = ""
+	}
+	switch found := text(answer, 1); found {
+	case "NONE":
 		return audit.Checkpoint{}, false, nil
+	case "LOST":
+		return audit.Checkpoint{}, false, fmt.Errorf("%w: %s", audit.ErrLost, text(answer, 2))
+	case "FOUND":
+		c, err := decodeCheckpoint(answer[2:])
+		return c, err == nil, err
+	default:
+		return audit.Checkpoint{}, false, redisFault("ask redis", fmt.Errorf("unknown answer %q of a script", found))
 	}
-	if err != nil {
-		return audit.Checkpoint{}, false, err
-	}
-	c, err := decodeCheckpoint(answer)
-	if err != nil {
-		return audit.Checkpoint{}, false, err
-	}
-	return c, true, nil
 }
 
-// Reset starts again at N = 0.
+// Reset starts again.
 func (h *redisHandle) Reset(ctx context.Context, c audit.Checkpoint) error {
-	args := []any{h.epoch, newToken(), string(c.Desired.State), micros(c.Desired.Since), c.Moved}
+	args := []any{h.epoch.Load(), newToken(), string(c.Desired.State), micros(c.Desired.Since), c.Moved, c.N}
 	d := storeEntry(audit.Entry{Pending: c.Pending, Gaps: c.Gaps, Backfills: c.Backfills}, c.Position)
-	args, err := appendLists(args, d)
+	args, err := appendLists(args, d.lists())
 	if err != nil {
 		return h.wrap("reset checkpoint", err)
 	}
 	p := storeProgress(c.Progress)
 	args = append(args, "schema", schemaVersion, "position", c.Position, "first_start", micros(c.FirstStart),
 		"watermark", p.Watermark, "swept", p.Swept, "swept_fully", p.SweptFully, "subscribe_tried", p.SubscribeTried,
-		"head_from", p.HeadFrom, "head_to", p.HeadTo)
+		"head_from", p.HeadFrom, "head_to", p.HeadTo, "snapshot", micros(c.Snapshot))
 	_, err = h.run(ctx, resetScript, args...)
 	return h.wrap("reset checkpoint", err)
 }
 
 // Unseen asks the ledger on the master.
 func (h *redisHandle) Unseen(ctx context.Context, n int64, hashes []audit.Hash) ([]audit.Hash, error) {
-	answer, err := h.run(ctx, unseenScript, h.epoch, n, packed(hashes))
+	answer, err := h.run(ctx, unseenScript, h.epoch.Load(), n, packed(hashes))
 	if err != nil {
 		return nil, h.wrap("ask ledger", err)
 	}
@@ -127,7 +140,7 @@ func (h *redisHandle) Apply(ctx context.Context, e audit.Entry, position int64) 
 	if err != nil {
 		return h.wrap("change checkpoint", err)
 	}
-	_, err = h.run(ctx, applyScript, append([]any{h.epoch}, args...)...)
+	_, err = h.run(ctx, applyScript, append([]any{h.epoch.Load()}, args...)...)
 	return h.wrap("change checkpoint", err)
 }
 
@@ -152,11 +165,32 @@ func applyArguments(d entryDocument) ([]any, error) {
 		args = append(args, "", "")
 	}
 	args = append(args, int64(backfillAge/time.Second), maxBackfills)
-	return appendLists(args, d)
+	if args, err = appendReplay(args, d); err != nil {
+		return nil, err
+	}
+	return appendLists(args, d.lists())
+}
+
+// appendReplay adds what a replay, a forgetting and a snapshot take besides.
+func appendReplay(args []any, d entryDocument) ([]any, error) {
+	mode, forget, p := "", "", progressDocument{}
+	if d.Progress != nil {
+		mode, p = "replay", *d.Progress
+	}
+	if d.Forget {
+		forget = "forget"
+	}
+	args = append(args, mode, forget, p.Watermark, p.Swept, p.SweptFully, p.SubscribeTried, p.HeadFrom, p.HeadTo)
+	s := d.Snapshot
+	if s == nil {
+		return appendLists(append(args, "", "", "", "", ""), listsDocument{})
+	}
+	args = append(args, s.FirstStart, d.At, string(s.Desired.State), micros(s.Desired.Since), s.Moved)
+	return appendLists(args, s.listsDocument)
 }
 
 // appendLists adds pending blobs, gaps and back-fills: of each list the number, then two arguments for each element.
-func appendLists(args []any, d entryDocument) ([]any, error) {
+func appendLists(args []any, d listsDocument) ([]any, error) {
 	args = append(args, len(d.Pending))
 	for _, p := range d.Pending {
 		document, err := json.Marshal(p)
@@ -187,7 +221,7 @@ func appendLists(args []any, d entryDocument) ([]any, error) {
 // Advance stores the progress.
 func (h *redisHandle) Advance(ctx context.Context, p audit.Progress) error {
 	d := storeProgress(p)
-	_, err := h.run(ctx, advanceScript, h.epoch,
+	_, err := h.run(ctx, advanceScript, h.epoch.Load(),
 		d.Watermark, d.Swept, d.SweptFully, d.SubscribeTried, d.HeadFrom, d.HeadTo)
 	return h.wrap("advance checkpoint", err)
 }
@@ -195,7 +229,7 @@ func (h *redisHandle) Advance(ctx context.Context, p audit.Progress) error {
 // Release makes the epoch void.
 func (h *redisHandle) Release(ctx context.Context) error {
 	h.released.Store(true)
-	_, err := h.run(ctx, releaseScript, h.epoch)
+	_, err := h.run(ctx, releaseScript, h.epoch.Load())
 	return h.wrap("release checkpoint", err)
 }
 

@@ -21,7 +21,7 @@ import (
 const LedgerAge = 8 * 24 * time.Hour
 
 const (
-	schemaVersion = 1
+	schemaVersion = 2    // 2: a journal tells every change. Data of version 1 is raised when it is taken.
 	maxGaps       = 1000 // the newest are kept
 	callTimeout   = 5 * time.Second
 )
@@ -50,11 +50,15 @@ type Store interface {
 // Handle reads and changes the checkpoint of one stream, as long as its epoch is the newest. Calls may be concurrent.
 // Any of them may answer audit.ErrFenced or audit.ErrLost. Every other error is passing: the call may be repeated.
 type Handle interface {
-	// Load returns what is remembered. (zero, false, nil): nothing is. (zero, false, audit.ErrLost): something is,
-	// but part of it is missing or does not fit the rest; as after nothing, Reset makes it usable again.
-	Load(ctx context.Context) (audit.Checkpoint, bool, error)
-	// Reset forgets everything but the epoch and starts at N = 0 with what c says, in one step; its N and epoch do not
-	// count. Wish and status are no part of it.
+	// Load returns what is remembered, and raises the epoch of this handle above the one that Kafka knows, 0 if it knows
+	// none: audit.ErrFenced means that somebody took the stream since Acquire. (zero, false, nil): nothing is
+	// remembered. (zero, false, audit.ErrLost): something is, but part of it is missing or does not fit the rest; as
+	// after nothing, Reset makes it usable again.
+	Load(ctx context.Context, kafkaEpoch int64) (audit.Checkpoint, bool, error)
+	// Epoch returns the handle's epoch.
+	Epoch() int64
+	// Reset forgets everything but the epoch and starts with what c says, in one step, its N and position included.
+	// Wish and status are no part of it.
 	Reset(ctx context.Context, c audit.Checkpoint) error
 	// Unseen returns those of the hashes that are not in the ledger, in the same order, if the checkpoint stands at n.
 	Unseen(ctx context.Context, n int64, hashes []audit.Hash) ([]audit.Hash, error)
@@ -62,6 +66,10 @@ type Handle interface {
 	// applied; another entry with its N, or any other N, is audit.ErrLost. Back-fills are forgotten 30 days after
 	// their end; at most 100 are kept, those that ended first go first.
 	Apply(ctx context.Context, e audit.Entry, position int64) error
+	// Replay stores entries of the journal that follow one another, together with the progress that they tell unless
+	// the stored one is further. Those up to the stored N are taken as applied; the first one that is not must be
+	// the next. What is stored when an error comes is a part of them from the first on.
+	Replay(ctx context.Context, entries []audit.Logged) error
 	// Advance stores the progress; it never moves the watermark back.
 	Advance(ctx context.Context, p audit.Progress) error
 	// Release gives the stream up: nothing is written after it, not even by a call that is still under way.

@@ -31,14 +31,14 @@ func testWiped(t *testing.T, v vault) {
 	wantLost(t, h, 1)
 	wantError(t, h.Advance(t.Context(), audit.Progress{Watermark: base}), audit.ErrLost)
 	wantError(t, h.Reset(t.Context(), audit.Checkpoint{}), audit.ErrLost)
-	_, ok, err := h.Load(t.Context())
+	_, ok, err := h.Load(t.Context(), 0)
 	if ok {
 		t.Error("load finds something")
 	}
 	wantError(t, err, audit.ErrLost)
 
 	successor := acquire(t, store)
-	if _, ok, err := successor.Load(t.Context()); ok || err != nil {
+	if _, ok, err := successor.Load(t.Context(), 0); ok || err != nil {
 		t.Fatalf("load after new take: %v, %v", ok, err)
 	}
 	if err := successor.Reset(t.Context(), audit.Checkpoint{Position: -1}); err != nil {
@@ -87,7 +87,7 @@ func testPartLost(t *testing.T, v vault) {
 			wantError(t, h.Apply(t.Context(), entry(1), 10), audit.ErrLost)
 
 			successor := acquire(t, store)
-			c, ok, err := successor.Load(t.Context())
+			c, ok, err := successor.Load(t.Context(), 0)
 			if ok {
 				t.Fatalf("load finds %+v", c)
 			}
@@ -113,7 +113,7 @@ func testPartRolledBack(t *testing.T, v vault) {
 			apply(t, h, entry(2))
 			restore()
 			wantLost(t, h, 2)
-			_, ok, err := acquire(t, store).Load(t.Context())
+			_, ok, err := acquire(t, store).Load(t.Context(), 0)
 			if ok {
 				t.Error("load finds something")
 			}
@@ -166,7 +166,7 @@ func testContext(t *testing.T, v vault) {
 	cancel()
 	for name, call := range map[string]func() error{
 		"acquire": func() error { _, err := store.Acquire(ctx, exchange); return err },
-		"load":    func() error { _, _, err := h.Load(ctx); return err },
+		"load":    func() error { _, _, err := h.Load(ctx, 0); return err },
 		"unseen":  func() error { _, err := h.Unseen(ctx, 0, hashes(0, 1)); return err },
 		"apply":   func() error { return h.Apply(ctx, entry(1), 10) },
 		"advance": func() error { return h.Advance(ctx, audit.Progress{}) },

@@ -39,7 +39,7 @@ func (h *fakeHandle) guard(name string, n int64, checkN bool) error {
 	return nil
 }
 
-func (h *fakeHandle) Load(context.Context) (audit.Checkpoint, bool, error) {
+func (h *fakeHandle) Load(context.Context, int64) (audit.Checkpoint, bool, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c := h.c

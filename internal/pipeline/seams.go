@@ -97,7 +97,7 @@ type Checkpointer interface {
 // also when the first one took effect. Calls may be concurrent.
 type Handle interface {
 	// Load returns what is remembered; false if there is nothing or nothing usable.
-	Load(ctx context.Context) (audit.Checkpoint, bool, error)
+	Load(ctx context.Context, kafkaEpoch int64) (audit.Checkpoint, bool, error)
 	// Reset forgets everything but the epoch and starts at N = 0 with what c says, in one step.
 	Reset(ctx context.Context, c audit.Checkpoint) error
 	// Unseen returns those of the hashes that are not in the ledger, in the same order, if the checkpoint stands at n.

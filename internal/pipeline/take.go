@@ -32,7 +32,7 @@ func (r *Runner) take(ctx context.Context, s Settings, known audit.Checkpoint) (
 		return t, fmt.Errorf("acquire stream: %w", err)
 	}
 	err = insist(ctx, r.Meter, report, func() (err error) {
-		t.checkpoint, ok, err = t.handle.Load(ctx)
+		t.checkpoint, ok, err = t.handle.Load(ctx, 0)
 		return err
 	})
 	switch {
@@ -73,7 +73,7 @@ func (r *Runner) reset(ctx context.Context, h Handle, s Settings, known audit.Ch
 	var c audit.Checkpoint
 	err = insist(ctx, r.Meter, report, func() (err error) {
 		var ok bool
-		if c, ok, err = h.Load(ctx); err == nil && !ok {
+		if c, ok, err = h.Load(ctx, 0); err == nil && !ok {
 			err = audit.ErrLost
 		}
 		return err

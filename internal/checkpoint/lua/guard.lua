@@ -42,6 +42,16 @@ local function mark(n)
   redis.call('HSET', STATE, 'n', n)
 end
 
+-- lists returns a function that calls another one with the pairs of the next list in ARGV: their number, then the pairs.
+local function lists(next)
+  return function(f)
+    local count = tonumber(ARGV[next])
+    for i = next + 1, next + 2 * count, 2 do f(ARGV[i], ARGV[i + 1]) end
+    next = next + 1 + 2 * count
+    return next
+  end
+end
+
 local BACKFILL = 'b:' -- before a back-fill's id, in the key of what is obeyed
 local HASH = 10 -- bytes
 local CHUNK = 500 -- hashes a command: unpack has a limit

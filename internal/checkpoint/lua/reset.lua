@@ -1,4 +1,4 @@
--- ARGV: epoch, token of this call, desired state, desired since, command that moved the watermark,
+-- ARGV: epoch, token of this call, desired state, desired since, command that moved the watermark, n,
 -- number of pending, then hash and JSON of each, number of gaps, then score and JSON of each,
 -- number of back-fills, then id and value of each, then field and value of the state in turn
 local no = refused(ARGV[1])
@@ -6,18 +6,13 @@ if no then return no end
 if redis.call('HGET', STATE, 'reset') == ARGV[2] then return {'OK'} end
 redis.call('UNLINK', LEDGER, PENDING, GAPS, OBEYED)
 redis.call('HDEL', STATE, 'n')
-local next = 6
-local function pairsOf(f)
-  local count = tonumber(ARGV[next])
-  for i = next + 1, next + 2 * count, 2 do f(ARGV[i], ARGV[i + 1]) end
-  next = next + 1 + 2 * count
-end
+local pairsOf = lists(7)
 pairsOf(function(hash, json) redis.call('HSET', PENDING, hash, json) end)
 pairsOf(function(score, json) redis.call('ZADD', GAPS, score, json) end)
 redis.call('HSET', OBEYED, 'state', ARGV[3], 'since', ARGV[4], 'moved', ARGV[5])
-pairsOf(function(id, value) redis.call('HSET', OBEYED, BACKFILL .. id, value) end)
+local next = pairsOf(function(id, value) redis.call('HSET', OBEYED, BACKFILL .. id, value) end)
 for i = next, #ARGV, 2 do redis.call('HSET', STATE, ARGV[i], ARGV[i + 1]) end
 redis.call('HSET', STATE, 'last', '')
-mark('0')
+mark(ARGV[6])
 redis.call('HSET', STATE, 'reset', ARGV[2])
 return {'OK'}
