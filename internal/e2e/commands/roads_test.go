@@ -33,6 +33,7 @@ func TestEveryCommandByEveryRoad(t *testing.T) {
 	a, b := r.Start("a", ""), r.Start("b", "")
 	owners := r.settled(10, a, b)
 	r.Settled(time.Minute, a, b)
+	r.reading()
 	for _, way := range roads {
 		t.Run("tenant/"+way.name, func(t *testing.T) { r.in(t).playTenant(t, way) })
 	}
@@ -48,6 +49,16 @@ func TestEveryCommandByEveryRoad(t *testing.T) {
 		})
 	}
 	playing.Wait()
+}
+
+// reading waits until the command line, too, sees every stream being read.
+func (r *rig) reading() {
+	r.t.Helper()
+	var out stage.Output
+	r.Until(20*time.Second, "every stream is read", func() bool {
+		out = r.Call(r.t, "status", "--config", r.cli)
+		return strings.Count(out.Stdout, "| quiet ")+strings.Count(out.Stdout, "| reading ")+strings.Count(out.Stdout, "| catching-up ") == 10
+	}, func() string { return out.Stdout + out.Stderr })
 }
 
 // take takes a stream of an owner out of the list.
@@ -276,9 +287,15 @@ func (p *play) records() {
 				lines++
 			}
 		}
-		messages := p.statusesOf("command", func(m told) bool { return mine(m) && m.Instance == name })
-		if lines != want || len(messages) != want {
-			p.t.Errorf("%s has %d lines and %d status messages on the commands of %s, want %d", name, lines, len(messages), p.key(), want)
+		if lines != want {
+			p.t.Errorf("%s has %d lines on the commands of %s, want %d", name, lines, p.key(), want)
 		}
+		var messages []told
+		p.Until(10*time.Second, name+" leaves a status message for each command on "+p.key(), func() bool {
+			messages = p.statusesOf("command", func(m told) bool { return mine(m) && m.Instance == name })
+			return len(messages) == want
+		}, func() string {
+			return fmt.Sprintf("%d, want %d\n%v", len(messages), want, instance.Lines("status message on a command is not published"))
+		})
 	}
 }

@@ -13,6 +13,9 @@ import (
 	"o365-kafka-connector/internal/emulator"
 )
 
+// groupRecords is how much of a stream may be on Kafka before the checkpoint knows: a group of 20 blobs.
+const groupRecords = 20 * 5
+
 // backlog is 500 blobs of each stream, of which some need a second try and some are never to be had, and new ones that
 // keep coming.
 func backlog(seed uint64, tenants ...string) emulator.Config {
@@ -31,8 +34,8 @@ func backlog(seed uint64, tenants ...string) emulator.Config {
 }
 
 // whole fails the test unless everything is on Kafka, or a dead letter, that became available in a stream up to now.
-// Nothing does any more after a stop.
-func (r *rig) whole(key string) {
+// Nothing does any more after a stop. No more records may be there twice than owners that died can have left behind.
+func (r *rig) whole(key string, kills int) {
 	r.t.Helper()
 	tenant, contentType, _ := strings.Cut(key, "/")
 	var v emulator.Verdict
@@ -53,6 +56,9 @@ func (r *rig) whole(key string) {
 	}, func() string { return fmt.Sprintf("%+v; neither read nor a dead letter: %v", v, unread) })
 	if blobs < 500 || v.Delivered == 0 {
 		r.t.Errorf("%s had %d blobs, of which %d records were delivered: the test is about 500", key, blobs, v.Delivered)
+	}
+	if v.Repeated > kills*groupRecords {
+		r.t.Errorf("%s: %d records are there twice after %d kills", key, v.Repeated, kills)
 	}
 	r.t.Logf("%s: %d blobs, %+v", key, blobs, v)
 }
@@ -117,10 +123,10 @@ func TestStopInABacklogLosesNothing(t *testing.T) {
 	if want := "Successfully stopped subscription to content type: " + strings.TrimPrefix(orphan, first+"/") + "\n"; out.Code != 0 || out.Stdout != want {
 		t.Errorf("stop by the command line: %+v", out)
 	}
-	r.whole(orphan)
+	r.whole(orphan, 0)
 	for key, id := range map[string]string{key: id, early: earlyID} {
 		r.answer(id, 1)[0].want(t, "done")
-		r.whole(key)
+		r.whole(key, 0)
 		tenant, contentType, _ := strings.Cut(key, "/")
 		if n := r.API.Stats().CountOf(tenant, contentType, "stop", ""); n != 1 {
 			t.Errorf("%s: %d stops, want 1", key, n)
@@ -144,7 +150,7 @@ func TestStopInABacklogLosesNothing(t *testing.T) {
 			return g.Cause == "stopped" && g.To != nil
 		})
 	}, func() string { return fmt.Sprintf("%+v", lineOf(stayer, key)) })
-	r.whole(key)
+	r.whole(key, 0)
 }
 
 // TestKillsInAStop kills the owners of stopping streams at random moments: whoever is next completes the stop.
@@ -161,7 +167,8 @@ func TestKillsInAStop(t *testing.T) {
 		ids[key] = id
 		r.produce(key, value)
 	}
-	for seed, name := range []string{"a", "b", "a", "b"} {
+	victims := []string{"a", "b", "a", "b"}
+	for seed, name := range victims {
 		random := rand.New(rand.NewPCG(uint64(seed), 21))
 		time.Sleep(300*time.Millisecond + time.Duration(random.Int64N(int64(2*time.Second))))
 		running[name].Kill()
@@ -173,7 +180,7 @@ func TestKillsInAStop(t *testing.T) {
 			t.Errorf("%s: %s", key, got.value)
 		}
 		r.gapOf(key, false)
-		r.whole(key)
+		r.whole(key, len(victims))
 		if n := r.API.Stats().CountOf(tenant, contentType, "stop", ""); n != 1 {
 			t.Errorf("%s: %d stops, want 1", key, n)
 		}
