@@ -42,7 +42,7 @@ func Binary(t *testing.T) string {
 			return
 		}
 		binary.path = filepath.Join(dir, "connector")
-		out, err := exec.Command("go", "build", "-o", binary.path, "o365-kafka-connector/cmd/connector").CombinedOutput()
+		out, err := exec.CommandContext(context.Background(), "go", "build", "-o", binary.path, "o365-kafka-connector/cmd/connector").CombinedOutput()
 		if err != nil {
 			binary.err = fmt.Errorf("build connector: %w\n%s", err, out)
 		}
@@ -74,7 +74,7 @@ func (s *Stage) Start(instance, settings string) *Connector {
 	}
 	c := &Connector{
 		Instance: instance, Page: "http://" + page, t: s.t, log: log.Name(), done: make(chan error, 1),
-		cmd: exec.Command(Binary(s.t), "run", "--config", s.Config(instance, page, settings)),
+		cmd: exec.CommandContext(context.Background(), Binary(s.t), "run", "--config", s.Config(instance, page, settings)),
 	}
 	c.cmd.Stdout, c.cmd.Stderr = log, log
 	if err := c.cmd.Start(); err != nil {
@@ -153,8 +153,13 @@ func (c *Connector) Lines(message string) []map[string]any {
 
 // Get asks the process by HTTP and returns status and body; a status of 0 means that it does not answer.
 func (c *Connector) Get(path string) (int, []byte) {
-	client := http.Client{Timeout: 5 * time.Second}
-	answer, err := client.Get(c.Page + path)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	question, err := http.NewRequestWithContext(ctx, http.MethodGet, c.Page+path, nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(question)
 	if err != nil {
 		return 0, nil
 	}
