@@ -26,6 +26,7 @@ type backlog struct {
 	BlobRecords int
 	RecordBytes int
 	Streams     int  // content types
+	Tenants     int  // 0: one
 	Big         bool // one blob in the middle of the first stream has 60 MB
 }
 
@@ -39,7 +40,7 @@ func (b backlog) name() string {
 
 func (b backlog) config() emulator.Config {
 	c := emulator.Config{
-		Seed: 1, ContentTypes: emulator.ContentTypes[:b.Streams], BacklogRecords: b.Records, Backlog: reach,
+		Seed: 1, Tenants: b.tenants(), ContentTypes: emulator.ContentTypes[:b.Streams], BacklogRecords: b.Records, Backlog: reach,
 		RecordsPerBlob: b.BlobRecords, RecordBytes: b.RecordBytes, StaticToken: staticToken,
 	}
 	if b.Big {
@@ -49,6 +50,15 @@ func (b backlog) config() emulator.Config {
 		}}
 	}
 	return c
+}
+
+// tenants are the organizations of the backlog.
+func (b backlog) tenants() []emulator.Tenant {
+	all := []emulator.Tenant{{ID: emulator.DefaultTenantID}}
+	for i := 1; i < b.Tenants; i++ {
+		all = append(all, emulator.Tenant{ID: fmt.Sprintf("%08d-1111-1111-1111-111111111111", i)})
+	}
+	return all
 }
 
 // playEmulator serves the backlog and prints its address.

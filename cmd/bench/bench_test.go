@@ -59,6 +59,19 @@ func TestEveryRoleDeliversEverything(t *testing.T) {
 	}
 }
 
+func TestInstancesShareABacklog(t *testing.T) {
+	b := measuredServices(t)
+	b.options.Format, b.options.Compression = []string{"raw"}, []string{"zstd"}
+	load := backlog{Records: 3000, BlobRecords: 70, RecordBytes: 1500, Streams: 2, Tenants: 3}
+	m, err := b.measureGroup(t.Context(), crowd{load, 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.records != load.Records || m.took <= 0 || m.CPU <= 0 {
+		t.Errorf("%d records in %s, %s CPU", m.records, m.took, m.CPU)
+	}
+}
+
 func TestLossIsNoticed(t *testing.T) {
 	b := measuredServices(t)
 	err := b.withTopic(t.Context(), func(topic string) error { return b.verify(t.Context(), topic, 1) })

@@ -24,7 +24,7 @@ func buildConnector(ctx context.Context, dir string) (string, error) {
 
 // startConnector runs the released program with the task's configuration.
 func startConnector(ctx context.Context, program string, t task) (*process, error) {
-	file := filepath.Join(filepath.Dir(program), t.Topic+".yaml")
+	file := filepath.Join(filepath.Dir(program), t.Topic+t.Instance+".yaml")
 	if err := os.WriteFile(file, []byte(t.Config), 0o600); err != nil {
 		return nil, fmt.Errorf("write configuration: %w", err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -68,7 +69,7 @@ func (b *bench) measure(ctx context.Context, c cell) (m measure, err error) {
 		}
 		p.watch()
 		if c.role == rolePipeline {
-			err = b.awaitAll(rctx, p, &m, topic)
+			err = b.awaitAll(rctx, []*process{p}, &m, topic)
 		} else {
 			m.usage, err = p.wait()
 			m.took = m.Finished.Sub(p.started)
@@ -98,7 +99,7 @@ func (b *bench) task(c cell, e *offering, topic string) task {
 		Compression: c.compression, Workers: b.options.Workers, Records: e.records,
 	}
 	if c.format != "" {
-		t.Config = pipelineConfig(t, b.redis.Addr, topic+":", b.options.Config)
+		t.Config = pipelineConfig(t, b.redis.Addr, b.options.Config)
 	}
 	file := strings.ReplaceAll(c.name(), "/", "-") + ".pprof"
 	if b.options.CPUProfile != "" {
@@ -110,34 +111,54 @@ func (b *bench) task(c cell, e *offering, topic string) task {
 	return t
 }
 
-// awaitAll waits until the topic holds all records and then ends the pipeline.
-func (b *bench) awaitAll(ctx context.Context, p *process, m *measure, topic string) error {
-	tick := time.NewTicker(100 * time.Millisecond)
+// quiet is how long nothing may have been written for all to be there.
+const quiet = 2 * time.Second
+
+// awaitAll waits until the topic holds all records and then ends the processes of the pipeline. Transactions leave marks
+// in the topic that count as records here, so that the end is when nothing comes any more.
+func (b *bench) awaitAll(ctx context.Context, processes []*process, m *measure, topic string) error {
+	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for written := 0; written < m.records; {
+	last, written := time.Now(), 0
+	for written < m.records || time.Since(last) < quiet {
 		select {
 		case <-tick.C:
-		case <-p.done:
-			return fmt.Errorf("it ended early, after %d of %d records: %w", written, m.records, p.err)
 		case <-ctx.Done():
-			_, err := p.end()
-			return fmt.Errorf("%w: %d of %d records arrived (%w): %s", context.Cause(ctx), written, m.records, err, p.stderr.Bytes())
+			return errors.Join(fmt.Errorf("%w: %d of %d records arrived", context.Cause(ctx), written, m.records), b.endAll(processes, m))
 		}
-		if n, err := b.written(ctx, topic); err == nil {
-			written = n
+		for _, p := range processes {
+			select {
+			case <-p.done:
+				return fmt.Errorf("it ended early, after %d of %d records: %w", written, m.records, p.err)
+			default:
+			}
+		}
+		if n, err := b.written(ctx, topic); err == nil && n != written {
+			last, written = time.Now(), n
 		}
 	}
-	m.took = time.Since(p.started)
-	var err error
-	m.usage, err = p.end()
-	if b.options.Verbose {
-		b.say("%s", p.stderr.String())
-	}
-	return err
+	m.took = last.Sub(processes[0].started)
+	return b.endAll(processes, m)
 }
 
+// endAll ends processes, one after the other, and adds up what they used; of memory, the most that one of them had.
+func (b *bench) endAll(processes []*process, m *measure) error {
+	var errs []error
+	for _, p := range processes {
+		used, err := p.end()
+		errs = append(errs, err)
+		m.CPU += used.CPU
+		m.PeakRSS, m.Finished = max(m.PeakRSS, used.PeakRSS), used.Finished
+		if b.options.Verbose {
+			b.say("%s", p.stderr.String())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// verify reads the topic and counts.
 func (b *bench) verify(ctx context.Context, topic string, want int) error {
-	got, err := b.written(ctx, topic)
+	got, err := b.count(ctx, topic)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -15,26 +16,31 @@ import (
 	"o365-kafka-connector/internal/emulator"
 )
 
-// pipelineConfig writes the configuration of a deployment with everything at its default but what a backlog of so many
-// requests needs.
-func pipelineConfig(t task, redis, prefix, extra string) string {
-	return fmt.Sprintf(`
-tenants:
+// pipelineConfig writes the configuration of a deployment of its own with everything at its default but what a backlog of
+// so many requests needs.
+func pipelineConfig(t task, redis, extra string) string {
+	var tenants strings.Builder
+	for i, tenant := range t.Backlog.tenants() {
+		fmt.Fprintf(&tenants, `
   - id: %s
-    name: contoso
+    name: tenant-%d
     base_url: %s
     authority: %s
     content_types: [%s]
-    auth: {method: client_secret, client_id: %s, client_secret: %s}
+    auth: {method: client_secret, client_id: %s, client_secret: %s}`, tenant.ID, i, t.API, t.API,
+			strings.Join(emulator.ContentTypes[:t.Backlog.Streams], ", "), emulator.DefaultClientID, emulator.DefaultClientSecret)
+	}
+	return fmt.Sprintf(`
+tenants: %s
 source: {first_fetch: 7h, requests_per_minute: 1000000}
 output: {format: %s}
-kafka: {brokers: ["%s"], topic: %s, compression: %s}
-checkpoint: {redis: {addresses: ["%s"]}, key_prefix: "%s"}
-http: {listen: "127.0.0.1:0"}
-%s
-`, emulator.DefaultTenantID, t.API, t.API, strings.Join(emulator.ContentTypes[:t.Backlog.Streams], ", "),
-		emulator.DefaultClientID, emulator.DefaultClientSecret, t.Format, strings.Join(t.Kafka, `", "`), t.Topic,
-		t.Compression, redis, prefix, extra)
+kafka: {brokers: ["%s"], topic: %s, compression: %s, dead_letter_topic: %[4]s.dead, status_topic: %[4]s.status, journal_topic: %[4]s.journal}
+checkpoint: {redis: {addresses: ["%[6]s"]}, key_prefix: "%[4]s:"}
+control: {group_id: %[4]s, topic: %[4]s.control, reply_topic: %[4]s.replies, instance_id: "%[7]s"}
+http: {listen: "%[8]s"}
+%[9]s
+`, tenants.String(), t.Format, strings.Join(t.Kafka, `", "`), t.Topic, t.Compression, redis, t.Instance,
+		cmp.Or(t.Page, "127.0.0.1:0"), extra)
 }
 
 // playPipeline runs the connector as `connector run` does, until ctx ends.

@@ -38,6 +38,9 @@ func run(ctx context.Context, o options) (err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
 	b := &bench{services: s, options: o, connector: connector, say: say}
 	cells := o.cells()
+	if len(o.Instances) > 0 {
+		return b.measureGroups(ctx, os.Stdout)
+	}
 	if o.Warm {
 		if err := b.warm(ctx, cells); err != nil {
 			return err
@@ -86,6 +89,8 @@ func (o *options) check() error {
 		return errors.New("numbers are too small: at least 1000 records of 100 bytes, 1 round, 1 worker, 1s")
 	case o.ContentTypes < 1 || o.ContentTypes > 5:
 		return errors.New("--content-types: must be 1 to 5")
+	case o.Tenants < 1 || len(o.Instances) > 0 && slices.Min(o.Instances) < 1:
+		return errors.New("--instances, --tenants: must be positive")
 	case len(o.BlobRecords) == 0 || slices.Min(o.BlobRecords) < 1:
 		return errors.New("--blob-records: must be positive")
 	}

@@ -35,6 +35,8 @@ type task struct {
 	Workers     int
 	Records     int    // to produce
 	Config      string // of the pipeline, YAML
+	Instance    string // of several
+	Page        string // address of the pipeline's status page; default: any
 	CPUProfile  string
 	MemProfile  string
 }

@@ -125,8 +125,18 @@ func (s *services) awaitLeaders(ctx context.Context, topic string) error {
 	}
 }
 
-// written returns how many records the topic holds.
+// written returns how many records the topic holds, and marks of transactions.
 func (s *services) written(ctx context.Context, topic string) (int, error) {
+	ends, err := s.ends(ctx, topic)
+	sum := 0
+	for _, end := range ends {
+		sum += int(end)
+	}
+	return sum, err
+}
+
+// ends returns the offset after the last record of each partition.
+func (s *services) ends(ctx context.Context, topic string) (map[int]int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	ask := make([]kafka.OffsetRequest, partitions)
@@ -135,14 +145,14 @@ func (s *services) written(ctx context.Context, topic string) (int, error) {
 	}
 	res, err := s.conn.Client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{topic: ask}})
 	if err != nil {
-		return 0, fmt.Errorf("ask for offsets: %w", err)
+		return nil, fmt.Errorf("ask for offsets: %w", err)
 	}
-	sum := 0
+	ends := map[int]int64{}
 	for _, p := range res.Topics[topic] {
 		if p.Error != nil {
-			return 0, fmt.Errorf("ask for offsets: %w", p.Error)
+			return nil, fmt.Errorf("ask for offsets: %w", p.Error)
 		}
-		sum += int(p.LastOffset)
+		ends[p.Partition] = p.LastOffset
 	}
-	return sum, nil
+	return ends, nil
 }
