@@ -143,6 +143,7 @@ func (c *call) moveCheckpoint(ctx context.Context, wish audit.WatermarkWish) err
 	if m.to.IsZero() {
 		first, _ := c.tenant().Source.FirstWindow()
 		m.to = time.Now().UTC().Add(-first).Truncate(time.Second)
+		m.wish.To = m.to // the owner begins where the answer says
 	}
 	if c.command.Arguments.DryRun {
 		return m.dryRun(ctx)
