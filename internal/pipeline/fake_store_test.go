@@ -74,13 +74,47 @@ func (h *fakeHandle) Unseen(_ context.Context, n int64, hashes []audit.Hash) ([]
 	return out, nil
 }
 
-func (h *fakeHandle) Apply(_ context.Context, e audit.Entry, _ int64) error {
+func (h *fakeHandle) Apply(_ context.Context, e audit.Entry, position int64) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err := h.guard("apply", e.N-1, h.c.N != e.N); err != nil {
 		return err
 	}
+	h.store(e)
+	h.c.Position = position
+	return call(h.world, h.onStore, "applied")
+}
+
+func (h *fakeHandle) Replay(_ context.Context, entries []audit.Logged) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, l := range entries {
+		if h.exists && l.Entry.N <= h.c.N {
+			continue
+		}
+		if err := h.guard("replay", l.Entry.N-1, true); err != nil {
+			return err
+		}
+		if p := l.Entry.Progress; !p.Watermark.Before(h.c.Progress.Watermark) {
+			h.c.Progress = p
+		}
+		h.store(l.Entry)
+		h.c.Position = l.Position
+	}
+	return nil
+}
+
+// store does to the checkpoint what an entry says.
+func (h *fakeHandle) store(e audit.Entry) {
 	h.c.N = e.N
+	if e.Forget {
+		h.world.ledger = map[audit.Hash]bool{}
+		h.c.FirstStart = e.Watermark.To
+	}
+	if s := e.Snapshot; s != nil {
+		h.c.FirstStart, h.c.Desired, h.c.Moved, h.c.Snapshot = s.FirstStart, s.Desired, s.Moved, e.Time
+		h.c.Pending, h.c.Gaps, h.c.Backfills = slices.Clone(s.Pending), slices.Clone(s.Gaps), slices.Clone(s.Backfills)
+	}
 	gone := map[audit.Hash]bool{}
 	for _, x := range e.Done {
 		h.ledger[x], gone[x] = true, true
@@ -107,7 +141,6 @@ func (h *fakeHandle) Apply(_ context.Context, e audit.Entry, _ int64) error {
 		h.c.Backfills = slices.DeleteFunc(h.c.Backfills, func(o audit.BackfillProgress) bool { return o.ID == p.ID })
 		h.c.Backfills = append(h.c.Backfills, p)
 	}
-	return call(h.world, h.onStore, "applied")
 }
 
 func (h *fakeHandle) Advance(_ context.Context, p audit.Progress) error {

@@ -267,6 +267,12 @@ func (s fakeSink) Publish(ctx context.Context, c audit.Commit) (audit.Receipt, e
 
 func (s fakeSink) Close() error { return nil }
 
+func (s fakeSink) Standing() (n, epoch int64, ok bool) { return -1, 0, false }
+
+func (s fakeSink) Entries(context.Context, int64) iter.Seq2[audit.Logged, error] {
+	return func(func(audit.Logged, error) bool) {}
+}
+
 // noMeter counts only what a test asks for.
 type noMeter struct{ fenced *atomic.Int32 }
 

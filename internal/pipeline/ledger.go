@@ -73,17 +73,6 @@ func (l *ledger) apply(ctx context.Context, e audit.Entry, position int64) error
 	})
 }
 
-// reset forgets everything but what c says, and goes on at its beginning.
-func (l *ledger) reset(ctx context.Context, c audit.Checkpoint) error {
-	return l.call(ctx, func() error {
-		if err := l.insist(ctx, func() error { return l.handle.Reset(ctx, c) }); err != nil {
-			return err
-		}
-		l.stand(0, c.Progress)
-		return nil
-	})
-}
-
 // advance changes the progress and stores it.
 func (l *ledger) advance(ctx context.Context, change func(*audit.Progress)) error {
 	return l.call(ctx, func() error {

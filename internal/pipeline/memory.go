@@ -17,11 +17,12 @@ type memory struct {
 	fills   map[string]audit.BackfillProgress
 	skipped []audit.Gap        // stretches that an operator wants nobody to read
 	started map[time.Time]bool // ends of the gaps of stops
+	written time.Time          // when the last snapshot was
 }
 
 func newMemory(c audit.Checkpoint) *memory {
 	m := &memory{
-		desired: c.Desired, moved: c.Moved, fills: map[string]audit.BackfillProgress{}, started: map[time.Time]bool{},
+		desired: c.Desired, moved: c.Moved, written: c.Snapshot, fills: map[string]audit.BackfillProgress{}, started: map[time.Time]bool{},
 	}
 	for _, p := range c.Backfills {
 		m.fills[p.ID] = p
@@ -62,7 +63,17 @@ func (m *memory) record(e audit.Entry) {
 		m.moved = e.Watermark.Command
 		m.skipped = slices.DeleteFunc(m.skipped, func(g audit.Gap) bool { return g.To.After(e.Watermark.To) })
 	}
+	if e.Snapshot != nil {
+		m.written = e.Time
+	}
 	m.note(e.Gaps)
+}
+
+// snapshot returns when the last one was written.
+func (m *memory) snapshot() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.written
 }
 
 // obeyed returns the state that the stream obeys.

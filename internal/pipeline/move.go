@@ -25,36 +25,17 @@ func (w *run) move(ctx context.Context, m *audit.WatermarkWish) error {
 	}
 	to = earliest(latest(to, now.Add(-audit.MaxAge)), now)
 	before := w.ledger.at()
-	if m.Reset {
-		if err := w.forgetAll(ctx, to); err != nil {
-			return fmt.Errorf("reset checkpoint: %w", err)
-		}
-	}
-	change := []outcome{{move: &audit.WatermarkMove{To: to, Command: m.Command}}}
+	change := []outcome{{move: &audit.WatermarkMove{To: to, Command: m.Command}, forget: m.Reset}}
 	for _, s := range unread(before, to) {
 		change = append(change, outcome{gap: &audit.Gap{From: s.Start, To: s.End, Cause: audit.CauseSkipped, Noted: time.Now().UTC()}})
 	}
 	if err := w.commit(ctx, change); err != nil {
 		return fmt.Errorf("move watermark: %w", err)
 	}
-	w.start = earliest(w.start, to)
-	w.report.log.Info("watermark was moved", "from", before.Watermark, "to", to, "reset", m.Reset, "command", m.Command)
-	return nil
-}
-
-// forgetAll resets the checkpoint, so that everything after a moment is published again. Pending blobs and gaps stay, in
-// the same step: no listing would find the ones again, and the others have happened.
-func (w *run) forgetAll(ctx context.Context, to time.Time) error {
-	progress := audit.Progress{Watermark: to, SubscribeTried: w.ledger.at().SubscribeTried}
-	err := w.ledger.reset(ctx, audit.Checkpoint{
-		Position: -1, FirstStart: to, Progress: progress, Pending: w.claims.all(), Gaps: w.report.lost(),
-		Desired: w.memory.obeyed(), Backfills: w.memory.allFills(),
-		Moved: w.memory.mover(), // not yet the command: killed here, the next run does it again
-	})
-	if err != nil {
-		return err
+	if w.start = earliest(w.start, to); m.Reset { // what came before is not delivered again
+		w.start = to
 	}
-	w.start = to
+	w.report.log.Info("watermark was moved", "from", before.Watermark, "to", to, "reset", m.Reset, "command", m.Command)
 	return nil
 }
 

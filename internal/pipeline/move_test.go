@@ -160,7 +160,7 @@ func TestKilledResetKeepsWhatIsPending(t *testing.T) {
 			}
 		})
 		if calls < kill {
-			if kill < 4 {
+			if kill < 3 {
 				t.Errorf("a reset makes only %d calls", calls)
 			}
 			return

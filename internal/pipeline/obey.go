@@ -67,14 +67,13 @@ func (w *run) inPhase(ctx, phase context.Context, s step) error {
 		}
 	}
 	w.report.rest("")
-	return w.loop(ctx, phase, w.live, w.sweeps, w.retries, w.backfills)
+	return w.loop(ctx, phase, w.live, w.sweeps, w.retries, w.backfills, w.snapshots)
 }
 
 // idle keeps a stopped stream as it is.
 func (w *run) idle(ctx, phase context.Context) error {
 	w.report.rest(audit.Stopped)
-	<-phase.Done()
-	return ctx.Err()
+	return w.await(ctx, phase, nil)
 }
 
 // paused rests until the phase ends, and moves the watermark when it is asked to.
@@ -90,9 +89,8 @@ func (w *run) paused(ctx, phase context.Context) error {
 		if err := w.move(ctx, wish.Watermark); err != nil {
 			return err
 		}
-		select {
-		case <-changed:
-		case <-phase.Done():
+		if err := w.await(ctx, phase, changed); err != nil {
+			return err
 		}
 	}
 	return ctx.Err()

@@ -126,7 +126,7 @@ func (w *run) commit(ctx context.Context, group []outcome) (err error) {
 	if err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
-	if !c.Entry.Empty() {
+	if changes(c) {
 		if err := w.ledger.apply(ctx, c.Entry, receipt.Position); err != nil {
 			return fmt.Errorf("store what is done: %w", err)
 		}
@@ -164,7 +164,7 @@ func (w *run) fresh(ctx context.Context, group []outcome) ([]outcome, error) {
 
 // compose puts a group together.
 func (w *run) compose(group []outcome) audit.Commit {
-	c := audit.Commit{Entry: audit.Entry{N: w.ledger.next(), Epoch: w.epoch, Time: time.Now().UTC()}}
+	c := audit.Commit{Entry: audit.Entry{N: w.ledger.next(), Epoch: w.epoch, Time: time.Now().UTC(), Progress: w.ledger.at()}}
 	for _, o := range group {
 		switch {
 		case o.batch != nil:
@@ -181,6 +181,9 @@ func (w *run) compose(group []outcome) audit.Commit {
 			c.DeadLetters = append(c.DeadLetters, *o.dead)
 		}
 		o.add(&c)
+		if o.snapshot {
+			c.Entry.Snapshot = w.snapshot()
+		}
 	}
 	c.Entry.Gaps = append(c.Entry.Gaps, gapsOf(c.DeadLetters, c.Entry.Time)...)
 	for _, g := range c.Entry.Gaps {
@@ -209,6 +212,7 @@ func (o outcome) add(c *audit.Commit) {
 	if o.fill != nil {
 		c.Entry.Backfills = append(c.Entry.Backfills, *o.fill)
 	}
+	c.Entry.Forget = c.Entry.Forget || o.forget
 }
 
 // gapsOf sums up the blobs that were lost, by cause.
@@ -230,9 +234,14 @@ func gapsOf(letters []audit.DeadLetter, now time.Time) []audit.Gap {
 	return gaps
 }
 
+// changes reports whether a commit has an entry: what is published has one, even if it says nothing.
+func changes(c audit.Commit) bool {
+	return !c.Entry.Empty() || len(c.Batches)+len(c.DeadLetters) > 0
+}
+
 // deliver publishes what there is to publish.
 func (w *run) deliver(ctx context.Context, c audit.Commit) (audit.Receipt, error) {
-	if len(c.Batches)+len(c.DeadLetters)+len(c.Status) == 0 {
+	if len(c.Batches)+len(c.DeadLetters)+len(c.Status) == 0 && (!w.journal || !changes(c)) {
 		return audit.Receipt{Position: -1}, nil
 	}
 	receipt, err := w.publisher.Publish(ctx, c)

@@ -91,6 +91,7 @@ type run struct {
 	Settings
 	*Runner
 	publisher Publisher
+	journal   bool // it keeps one
 	report    *Report
 	ledger    *ledger
 	claims    *claims
@@ -134,16 +135,14 @@ func (r *Runner) Run(ctx context.Context, s Settings, known audit.Checkpoint) (a
 	defer end()
 	t, err := r.take(ctx, s, known)
 	if err != nil {
-		return known, ended(ctx, errors.Join(err, giveUp(last, t.handle, err)))
-	}
-	publisher, err := r.Sink.Open(ctx, s.Stream)
-	if err != nil {
-		err = fmt.Errorf("open publisher: %w", err)
+		if t.publisher != nil {
+			err = errors.Join(err, t.publisher.Close())
+		}
 		return known, ended(ctx, errors.Join(err, giveUp(last, t.handle, err)))
 	}
 	c := t.checkpoint
 	w := &run{
-		Settings: s, Runner: r, publisher: publisher, report: report,
+		Settings: s, Runner: r, publisher: t.publisher, journal: t.journal, report: report,
 		ledger: newLedger(t.handle, report, r.Meter, c),
 		claims: newClaims(c.Pending), memory: newMemory(c), hold: newHold(), desk: newDesk(),
 		start: c.FirstStart, epoch: c.Epoch,
@@ -152,7 +151,7 @@ func (r *Runner) Run(ctx context.Context, s Settings, known audit.Checkpoint) (a
 	defer report.release()
 	report.log.Info("stream taken", "epoch", c.Epoch, "watermark", c.Progress.Watermark, "pending", len(c.Pending))
 	err = w.own(ctx, t)
-	if cerr := publisher.Close(); cerr != nil {
+	if cerr := t.publisher.Close(); cerr != nil {
 		err = errors.Join(err, fmt.Errorf("close publisher: %w", cerr))
 	}
 	err = errors.Join(err, giveUp(last, t.handle, err))
@@ -174,9 +173,12 @@ func (w *run) own(ctx context.Context, t taken) error {
 		beside.Go(func() { w.watchWish(bctx) })
 		beside.Go(func() { w.writeLine(bctx) })
 	}
+	if err := w.remember(ctx); err != nil {
+		return err
+	}
 	w.tell(polite, "owned", "this instance works on the stream")
-	if t.rebuilt {
-		w.tell(polite, "checkpoint_rebuilt", "the checkpoint was lost; records may be published again")
+	if t.rebuilt != "" {
+		w.tell(polite, "checkpoint_rebuilt", t.rebuilt)
 	}
 	err := w.obey(ctx)
 	if isFinal(err) {

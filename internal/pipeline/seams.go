@@ -59,17 +59,26 @@ type Transform interface {
 
 // Sink opens publishers.
 type Sink interface {
-	// Open returns the publisher of a stream. Nil means that it may publish at once.
+	// Open returns the publisher of a stream. Nil means that it may publish at once, and, if the sink keeps a journal,
+	// that former publishers of the stream cannot change it any more and what they left is settled.
 	Open(ctx context.Context, s audit.Stream) (Publisher, error)
 }
 
 // Publisher publishes for one stream. One goroutine at a time may use it.
 type Publisher interface {
-	// Publish makes the events and dead letters of a commit durable, all of them: nil is the acknowledgement of all
-	// replicas. It tries again by itself, reporting each failure through the hook given to the sink, until the
-	// context ends; after an error nobody knows what was written, and the same commit may be published again.
-	// A message that the sink refuses for good becomes a dead letter, told in the receipt.
+	// Publish makes the events and dead letters of a commit durable, all of them, and its entry, if the sink keeps a
+	// journal: nil is the acknowledgement of all replicas. It tries again by itself, reporting each failure through the
+	// hook given to the sink, until the context ends or somebody else took the stream (audit.ErrFenced); after an error
+	// nobody knows what was written, and only another Open finds out. A message that the sink refuses for good becomes
+	// a dead letter, told in the receipt.
 	Publish(ctx context.Context, c audit.Commit) (audit.Receipt, error)
+	// Standing tells, as Open found it, the number of the stream's last entry that is committed, -1 if that is unknown,
+	// and the epoch that wrote it, 0 if none did. False means that this sink keeps no journal.
+	Standing() (n, epoch int64, ok bool)
+	// Entries yields the messages of the stream's journal in the order of the log, committed or not, from a position, or
+	// from the log's start if the position lies before it, up to the end as it is during the call. It tries again by
+	// itself until the context ends. audit.ErrBeyondEnd means that the position lies behind the end.
+	Entries(ctx context.Context, from int64) iter.Seq2[audit.Logged, error]
 	// Close waits for nobody.
 	Close() error
 }
@@ -96,15 +105,18 @@ type Checkpointer interface {
 // stands at), which end the run. Every other error is passing: the call may be repeated with the same arguments,
 // also when the first one took effect. Calls may be concurrent.
 type Handle interface {
-	// Load returns what is remembered; false if there is nothing or nothing usable.
+	// Load raises the handle's epoch above the one that Kafka knows and returns what is remembered; false if there is
+	// nothing, audit.ErrLost if there is nothing usable.
 	Load(ctx context.Context, kafkaEpoch int64) (audit.Checkpoint, bool, error)
-	// Reset forgets everything but the epoch and starts at N = 0 with what c says, in one step.
+	// Reset forgets everything but the epoch and starts with what c says, in one step, its N and position included.
 	Reset(ctx context.Context, c audit.Checkpoint) error
 	// Unseen returns those of the hashes that are not in the ledger, in the same order, if the checkpoint stands at n.
 	Unseen(ctx context.Context, n int64, hashes []audit.Hash) ([]audit.Hash, error)
 	// Apply stores an entry whose N is one more than the stored one; an entry with the stored N is taken as applied.
 	// A gap takes the place of an open one of its start and cause.
 	Apply(ctx context.Context, e audit.Entry, position int64) error
+	// Replay stores entries of the journal that follow one another; those up to the stored N are taken as applied.
+	Replay(ctx context.Context, entries []audit.Logged) error
 	// Advance stores the progress; it never moves the watermark back.
 	Advance(ctx context.Context, p audit.Progress) error
 	// Release gives the stream up: nothing is written after it.

@@ -15,78 +15,163 @@ const asking = 20 * time.Second
 // taken is a stream that was acquired.
 type taken struct {
 	handle     Handle
+	publisher  Publisher
 	checkpoint audit.Checkpoint
-	rebuilt    bool // it was there, and is lost
+	journal    bool   // the sink keeps one
+	rebuilt    string // what to tell if the checkpoint was lost
 }
 
-// take acquires the stream and loads its checkpoint. A stream that has none starts at first fetch, or where an earlier
-// run of this process was when the checkpoint was lost.
+// aheadTries is how often a stream is taken whose checkpoint is ahead of Kafka: it may be so for a moment, when two
+// successors cross.
+const aheadTries = 3
+
+// take acquires the stream, in the checkpoint and in the sink, and loads its checkpoint. What the checkpoint lacks is
+// taken from the journal; without one, a stream whose checkpoint was lost goes on where an earlier run of this process
+// was. A stream that has nothing starts at first fetch.
 func (r *Runner) take(ctx context.Context, s Settings, known audit.Checkpoint) (t taken, err error) {
+	for try := 1; ; try++ {
+		t = taken{}
+		err = r.takeOnce(ctx, s, known, &t)
+		if !errors.Is(err, errAhead) {
+			return t, err
+		}
+		if try == aheadTries {
+			return t, fmt.Errorf("%w: is it another Kafka than the checkpoint's? Connect to that one, or set another "+
+				"checkpoint.key_prefix to begin anew", err)
+		}
+		if err := errors.Join(t.publisher.Close(), pause(ctx, time.Second)); err != nil {
+			return t, err
+		}
+	}
+}
+
+func (r *Runner) takeOnce(ctx context.Context, s Settings, known audit.Checkpoint, t *taken) error {
 	report := r.Board.Report(s.Stream)
-	var ok bool
-	err = insist(ctx, r.Meter, report, func() (err error) {
+	err := insist(ctx, r.Meter, report, func() (err error) {
 		t.handle, err = r.Checkpoints.Acquire(ctx, s.Stream)
 		return err
 	})
 	if err != nil {
-		return t, fmt.Errorf("acquire stream: %w", err)
+		return fmt.Errorf("acquire stream: %w", err)
 	}
-	err = insist(ctx, r.Meter, report, func() (err error) {
-		t.checkpoint, ok, err = t.handle.Load(ctx, 0)
+	if t.publisher, err = r.Sink.Open(ctx, s.Stream); err != nil {
+		return fmt.Errorf("open publisher: %w", err)
+	}
+	report.OK(PartPublish)
+	n, epoch, journal := t.publisher.Standing()
+	t.journal = journal
+	ok, err := r.load(ctx, report, t, epoch)
+	lost := errors.Is(err, audit.ErrLost)
+	if err != nil && !lost {
 		return err
-	})
-	switch {
-	case errors.Is(err, audit.ErrLost):
-		report.log.Error("checkpoint is damaged; starting anew", "error", err)
-		t.rebuilt = true
-	case err != nil:
-		return t, fmt.Errorf("load checkpoint: %w", err)
-	case ok:
-		t.checkpoint.Progress = t.checkpoint.Progress.Covered(audit.Window{}) // another version may have left it half-way
-		return t, nil
 	}
-	t.rebuilt = t.rebuilt || !known.Progress.Watermark.IsZero()
-	t.checkpoint, err = r.reset(ctx, t.handle, s, known)
-	return t, err
+	if journal {
+		p := &replay{Runner: r, report: report, handle: t.handle, publisher: t.publisher, kafka: n}
+		if n, ok, err = r.catchUp(ctx, p, t, ok); err != nil {
+			return err
+		}
+	}
+	if ok {
+		t.checkpoint.Progress = t.checkpoint.Progress.Covered(audit.Window{}) // another version may have left it half-way
+		return nil
+	}
+	if lost || !known.Progress.Watermark.IsZero() || n > 0 {
+		report.log.Error("checkpoint was lost; starting anew")
+		t.rebuilt = "the checkpoint was lost; records may be published again"
+	}
+	t.checkpoint, err = r.reset(ctx, s, t, beginning{known: known, n: max(n, 0)})
+	return err
 }
 
-func (r *Runner) reset(ctx context.Context, h Handle, s Settings, known audit.Checkpoint) (audit.Checkpoint, error) {
-	report := r.Board.Report(s.Stream)
+func (r *Runner) load(ctx context.Context, report *Report, t *taken, epoch int64) (ok bool, err error) {
+	err = insist(ctx, r.Meter, report, func() (err error) {
+		t.checkpoint, ok, err = t.handle.Load(ctx, epoch)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("load checkpoint: %w", err)
+	}
+	return ok, nil
+}
+
+// catchUp brings the checkpoint to where Kafka is, and returns the number at which the stream stands. False means that
+// the stream has to begin anew, behind that number.
+func (r *Runner) catchUp(ctx context.Context, p *replay, t *taken, ok bool) (n int64, _ bool, err error) {
+	began, redis := time.Now(), int64(-1)
+	if ok {
+		redis = t.checkpoint.N
+		n, err = p.onward(ctx, t.checkpoint)
+		if err != nil && !errors.Is(err, errHole) && !errors.Is(err, audit.ErrBeyondEnd) {
+			return 0, false, err
+		}
+	}
+	if why := err; !ok || why != nil {
+		found := false
+		if n, found, err = p.anew(ctx); err != nil {
+			return 0, false, err
+		}
+		if !found { // all entries have expired, or there never was one
+			return n, ok && n <= redis, nil
+		}
+		t.rebuilt = fmt.Sprintf("the checkpoint was rebuilt from %d entries of the journal in %s; nothing is published again",
+			p.entries, time.Since(began).Round(time.Millisecond))
+		p.report.log.Warn("checkpoint was lost, and rebuilt from the journal", "entries", p.entries, "took", time.Since(began), "reason", why)
+	}
+	if p.entries == 0 && t.rebuilt == "" {
+		return n, true, nil
+	}
+	if t.rebuilt == "" {
+		p.report.log.Info("checkpoint was brought up to date from the journal", "entries", p.entries, "took", time.Since(began))
+	}
+	ok, err = r.load(ctx, p.report, t, 0)
+	if err == nil && !ok {
+		err = fmt.Errorf("load checkpoint: %w", audit.ErrLost)
+	}
+	return n, ok, err
+}
+
+// beginning is where a stream begins that has no checkpoint.
+type beginning struct {
+	known audit.Checkpoint // what an earlier run of this process knew
+	n     int64            // number of the last entry that Kafka knows of
+}
+
+func (r *Runner) reset(ctx context.Context, s Settings, t *taken, from beginning) (audit.Checkpoint, error) {
+	report, known, h := r.Board.Report(s.Stream), from.known, t.handle
 	// Any answer sets the source's clock: this machine's, if wrong, must not decide where the stream starts.
 	asked, cancel := context.WithTimeout(ctx, asking)
 	_, _ = s.Source.Subscribed(asked, s.Stream) // a failure shows again in the run
 	cancel()
 	start := firstStart(s.Source.Now(), s.FirstFetch)
 	lost := !known.Progress.Watermark.IsZero()
-	if lost {
+	switch {
+	case lost:
 		start = earliest(start, known.Progress.Watermark.Add(-s.Overlap))
+	case from.n > 0: // it was read before, nobody knows how far, and not for longer than the journal is kept
+		start = firstStart(s.Source.Now(), audit.MaxAge)
 	}
 	progress := audit.Progress{Watermark: start, SubscribeTried: known.Progress.SubscribeTried, Head: known.Progress.Head}
 	fresh := audit.Checkpoint{
-		FirstStart: start, Progress: progress, Desired: known.Desired, Moved: known.Moved, Backfills: known.Backfills,
+		N: from.n, Position: -1, FirstStart: start, Progress: progress, Desired: known.Desired, Moved: known.Moved, Backfills: known.Backfills,
 		Pending: known.Pending, // no listing would find them again
 	}
 	err := insist(ctx, r.Meter, report, func() error { return h.Reset(ctx, fresh) })
 	if err != nil {
 		return fresh, fmt.Errorf("reset checkpoint: %w", err)
 	}
-	var c audit.Checkpoint
-	err = insist(ctx, r.Meter, report, func() (err error) {
-		var ok bool
-		if c, ok, err = h.Load(ctx, 0); err == nil && !ok {
-			err = audit.ErrLost
-		}
-		return err
-	})
+	ok, err := r.load(ctx, report, t, 0)
+	if err == nil && !ok {
+		err = fmt.Errorf("load checkpoint: %w", audit.ErrLost)
+	}
 	if err != nil {
-		return fresh, fmt.Errorf("load checkpoint: %w", err)
+		return fresh, err
 	}
 	if lost {
 		report.log.Warn("checkpoint was lost; blobs published before may be published again", "from", start)
 	} else {
 		report.log.Info("no checkpoint yet; starting at first fetch", "from", start)
 	}
-	return c, nil
+	return t.checkpoint, nil
 }
 
 func earliest(a, b time.Time) time.Time {

@@ -35,8 +35,11 @@ type outcome struct {
 	desired *audit.Desired
 	move    *audit.WatermarkMove
 	fill    *audit.BackfillProgress
+	forget  bool   // the ledger is emptied, as the watermark moves
 	failed  bool   // a blob of a back-fill that is left out
 	noted   *tally // of whoever waits for it to be stored
+
+	snapshot bool // everything but the ledger is to be written
 
 	filtered int
 	reserved *Reservation
