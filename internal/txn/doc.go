@@ -17,6 +17,8 @@
 // says whether the transaction in hand counts: an error of Commit alone does not tell. ErrFenced says that this is
 // somebody else's business now.
 //
+// CommittedReader is the other end: it reads a partition as a consumer with isolation.level=read_committed sees it.
+//
 // # What goes over the wire
 //
 //	Open     FindCoordinator, InitProducerId (id and epoch -1)   a new epoch: former owners are fenced, their
