@@ -22,6 +22,7 @@ type pendingDocument struct {
 	Attempts    int         `json:"attempts"`
 	Same        int         `json:"same,omitempty"`
 	SHA256      string      `json:"sha256,omitempty"`
+	SameSince   time.Time   `json:"same_since,omitzero"`
 	FirstFailed time.Time   `json:"first_failed"`
 	LastFailed  time.Time   `json:"last_failed"`
 	NextTry     time.Time   `json:"next_try"`
@@ -31,7 +32,7 @@ func storePending(p audit.Pending) pendingDocument {
 	return pendingDocument{
 		ID: p.Blob.ID, URI: p.Blob.URI, Created: p.Blob.Created.UTC(), Listed: p.Blob.Listed,
 		Expires: p.Blob.Expires.UTC(), Cause: p.Cause, Error: p.Error, Attempts: p.Attempts, Same: p.Same,
-		SHA256: p.SHA256, FirstFailed: p.FirstFailed.UTC(), LastFailed: p.LastFailed.UTC(), NextTry: p.NextTry.UTC(),
+		SHA256: p.SHA256, SameSince: p.SameSince.UTC(), FirstFailed: p.FirstFailed.UTC(), LastFailed: p.LastFailed.UTC(), NextTry: p.NextTry.UTC(),
 	}
 }
 
@@ -39,7 +40,7 @@ func (d pendingDocument) pending() audit.Pending {
 	return audit.Pending{
 		Blob:  audit.Blob{ID: d.ID, URI: d.URI, Created: d.Created, Listed: d.Listed, Expires: d.Expires},
 		Cause: d.Cause, Error: d.Error, Attempts: d.Attempts, Same: d.Same, SHA256: d.SHA256,
-		FirstFailed: d.FirstFailed, LastFailed: d.LastFailed, NextTry: d.NextTry,
+		SameSince: d.SameSince, FirstFailed: d.FirstFailed, LastFailed: d.LastFailed, NextTry: d.NextTry,
 	}
 }
 

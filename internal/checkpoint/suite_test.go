@@ -169,7 +169,7 @@ func pendingBlob(id string) audit.Pending {
 			Expires: base.Add(7 * 24 * time.Hour),
 		},
 		Cause: audit.CauseNotFound, Error: "AF20050: not \"there\" \x00 äöü", Attempts: 3, Same: 2, SHA256: "ab",
-		FirstFailed: base.Add(time.Millisecond), LastFailed: base.Add(time.Second), NextTry: base.Add(time.Minute),
+		SameSince: base.Add(2 * time.Millisecond), FirstFailed: base.Add(time.Millisecond), LastFailed: base.Add(time.Second), NextTry: base.Add(time.Minute),
 	}
 }
 

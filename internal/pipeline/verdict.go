@@ -44,12 +44,12 @@ func (w *run) giveBack(j job, f *audit.Fault) outcome {
 
 // nextPending adds a failure to what is remembered of a blob.
 func nextPending(j job, f *audit.Fault, now time.Time) audit.Pending {
-	p := audit.Pending{Blob: j.blob, FirstFailed: now}
+	p := audit.Pending{Blob: j.blob, FirstFailed: now, SameSince: now}
 	if j.prior != nil {
 		p = *j.prior
 	}
 	if p.Cause != f.Cause || p.SHA256 != f.SHA256 {
-		p.Same, p.FirstFailed = 0, now
+		p.Same, p.SameSince = 0, now
 	}
 	p.Cause, p.SHA256, p.Error = f.Cause, f.SHA256, f.Error()
 	p.Same++
@@ -66,7 +66,11 @@ func hopeless(p audit.Pending) bool {
 	if p.Same < 5 {
 		return false
 	}
-	failing := p.LastFailed.Sub(p.FirstFailed)
+	since := p.SameSince
+	if since.IsZero() {
+		since = p.FirstFailed
+	}
+	failing := p.LastFailed.Sub(since)
 	switch p.Cause {
 	case audit.CauseNotFound, audit.CauseExpired, audit.CauseBadContentID:
 		return failing >= time.Hour

@@ -60,6 +60,7 @@ type pendingDocument struct {
 	Attempts int         `json:"attempts,omitzero"`
 	Same     int         `json:"same,omitzero"`
 	SHA256   string      `json:"sha256,omitzero"`
+	Since    time.Time   `json:"same_since,omitzero"`
 	First    time.Time   `json:"first_failed,omitzero"`
 	Last     time.Time   `json:"last_failed,omitzero"`
 	Next     time.Time   `json:"next_try,omitzero"`
@@ -126,7 +127,7 @@ func pendingDocuments(list []audit.Pending) []pendingDocument {
 		out = append(out, pendingDocument{
 			ID: p.Blob.ID, URI: p.Blob.URI, Created: moment(p.Blob.Created), Listed: p.Blob.Listed, Expires: moment(p.Blob.Expires),
 			Cause: p.Cause, Error: p.Error, Attempts: p.Attempts, Same: p.Same, SHA256: p.SHA256,
-			First: moment(p.FirstFailed), Last: moment(p.LastFailed), Next: moment(p.NextTry),
+			Since: moment(p.SameSince), First: moment(p.FirstFailed), Last: moment(p.LastFailed), Next: moment(p.NextTry),
 		})
 	}
 	return out
@@ -207,7 +208,7 @@ func pendingOf(list []pendingDocument) []audit.Pending {
 		out = append(out, audit.Pending{
 			Blob:  audit.Blob{ID: d.ID, URI: d.URI, Created: d.Created, Listed: d.Listed, Expires: d.Expires},
 			Cause: d.Cause, Error: d.Error, Attempts: d.Attempts, Same: d.Same, SHA256: d.SHA256,
-			FirstFailed: d.First, LastFailed: d.Last, NextTry: d.Next,
+			SameSince: d.Since, FirstFailed: d.First, LastFailed: d.Last, NextTry: d.Next,
 		})
 	}
 	return out

@@ -23,7 +23,7 @@ func loggedExamples() []audit.Logged {
 	at := func(minute int) time.Time { return time.Date(2026, 11, 23, 8, minute, 7, 654321000, time.UTC) }
 	pending := []audit.Pending{{
 		Blob:  audit.Blob{ID: "blob-1", URI: "https://x/blob-1", Created: at(1), Listed: "2026-11-23T08:01:07.654Z", Expires: at(2)},
-		Cause: audit.CauseNotFound, Error: "not \xff there", Attempts: 3, Same: 2, SHA256: "abc", FirstFailed: at(3), LastFailed: at(4), NextTry: at(5),
+		Cause: audit.CauseNotFound, Error: "not \xff there", Attempts: 3, Same: 2, SHA256: "abc", SameSince: at(6), FirstFailed: at(3), LastFailed: at(4), NextTry: at(5),
 	}}
 	gaps := []audit.Gap{
 		{From: at(6), To: at(7), Cause: audit.CauseAge, Count: 8, Noted: at(9)},
