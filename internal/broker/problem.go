@@ -37,6 +37,7 @@ const (
 	UnknownTopic        Kind = "unknown-topic"        // the topic does not exist
 	BadTopic            Kind = "bad-topic"            // the topic cannot be created like this
 	NotEnoughReplicas   Kind = "not-enough-replicas"  // fewer replicas in sync than min.insync.replicas
+	BadSession          Kind = "bad-session"          // the broker does not take the session's timeout
 	Passing             Kind = "passing"              // an election, a restart: gone in a moment
 	Other               Kind = "other"
 )
@@ -105,6 +106,10 @@ var rules = []rule{
 	{
 		code(kafka.OutOfOrderSequenceNumber, kafka.InvalidProducerEpoch, kafka.InvalidProducerIDMapping, kafka.UnknownProducerId, kafka.ProducerFenced), Passing,
 		text("nothing to do: the broker has lost the producer's session, and another one is begun"),
+	},
+	{
+		code(kafka.InvalidSessionTimeout), BadSession,
+		text("set control.session_timeout between the brokers' group.min.session.timeout.ms (6 s unless set) and group.max.session.timeout.ms (30 min)"),
 	},
 	{isPassing, Passing, text("nothing to do if it ends by itself; else look into the broker's log")},
 	{is[*x509.HostnameError], WrongName, text("use the name that the broker's certificate was made for in kafka.brokers and in the broker's advertised.listeners")},

@@ -28,6 +28,7 @@ func TestErrorsAreExplained(t *testing.T) {
 		{kafka.InvalidReplicationFactor, broker.BadTopic, "kafka.topics"},
 		{kafka.PolicyViolation, broker.BadTopic, "kafka.topics"},
 		{kafka.NotEnoughReplicas, broker.NotEnoughReplicas, "min.insync.replicas"},
+		{kafka.InvalidSessionTimeout, broker.BadSession, "control.session_timeout"},
 		{kafka.NotLeaderForPartition, broker.Passing, "ends by itself"},
 		{kafka.GroupLoadInProgress, broker.Passing, "ends by itself"},
 		{kafka.BrokerNotAvailable, broker.Passing, "ends by itself"},

@@ -102,6 +102,7 @@ func TestStreamsThatNoMemberCovers(t *testing.T) {
 		r.tenants = []audit.Tenant{contoso, other}
 		a := r.join("a", change{streams: only(contoso)})
 		b := r.join("b", change{streams: only(other)})
+		r.join("commands", change{streams: only()})
 		r.until("both are in", 10*time.Second, func() bool { return len(a.Members().Streams) > 0 && len(b.Members().Streams) > 0 })
 		// What is unowned is what shares a partition with a stream of the other tenant.
 		want := 10 - len(a.Members().Streams) - len(b.Members().Streams)
@@ -117,12 +118,15 @@ func TestStreamsThatNoMemberCovers(t *testing.T) {
 		r.until("the log says so", 3*r.config.SessionTimeout.D(), func() bool {
 			return has(r.log(), "streams have no owner", "a lacks 5 of 10 streams", "b lacks 5 of 10 streams", "give all instances the same tenants")
 		})
+		if has(r.log(), "commands lacks") {
+			t.Error("a member that serves commands only is told of")
+		}
 		c := r.join("c", change{})
 		r.until("c covers everything that a and b cannot", 15*time.Second, func() bool {
 			return len(r.owners()) == 3 && len(a.Members().Streams)+len(b.Members().Streams)+len(c.Members().Streams) == 10 && len(a.Unowned()) == 0
 		})
-		if n := strings.Count(r.log(), "streams have no owner"); n != 2 {
-			t.Errorf("told %d times by two members", n)
+		if n := strings.Count(r.log(), "streams have no owner"); n != 3 {
+			t.Errorf("told %d times by three members", n)
 		}
 	})
 }

@@ -113,7 +113,8 @@ func firstOf(list []string) []string {
 	return append(slices.Clone(list[:most]), fmt.Sprintf("and %d more", len(list)-most))
 }
 
-// lacking names the members that do not know every stream that any other one knows.
+// lacking names the members that do not know every stream that any other one knows. Those that know none are there for
+// commands only, or still look what is enabled.
 func (v view) lacking() []string {
 	all := map[string]bool{}
 	for _, m := range v.members {
@@ -123,7 +124,7 @@ func (v view) lacking() []string {
 	}
 	var out []string
 	for _, m := range v.members {
-		if n := len(all) - len(m.known); n > 0 && m.invalid == nil {
+		if n := len(all) - len(m.known); n > 0 && len(m.known) > 0 && m.invalid == nil {
 			out = append(out, fmt.Sprintf("%s lacks %d of %d streams", m.Instance, n, len(all)))
 		}
 	}
