@@ -70,11 +70,11 @@ func TestNoRequestWithoutRedis(t *testing.T) {
 	if err := redis.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	c.await(20*time.Second, "all streams list again", func() bool {
+	c.await(30*time.Second, "all streams list again", func() bool {
 		now := listings(s.API)
 		return !slices.ContainsFunc(c.streams, func(key string) bool { return now[key] == before[key] })
 	}, func() string { return fmt.Sprint(before, listings(s.API)) })
-	c.tell("all streams list again after Redis is back", time.Since(began), 5*time.Second)
+	c.tell("all streams list again after Redis is back", time.Since(began), 10*time.Second)
 	c.whole(noticed, "a", "b")
 	s.API.StopOffering()
 	v := s.Settled(settling, c.running["a"], c.running["b"])

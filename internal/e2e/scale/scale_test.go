@@ -37,7 +37,7 @@ const (
 	resumed    = 3 * time.Second           // after a crash and a restart
 	noticed    = session + 5*time.Second   // after a crash without one
 	rejoined   = 20 * time.Second          // after the coordinator was away
-	joined     = gracefully                // an instance that is added
+	joined     = 6 * time.Second           // an instance that is added, from the start of its process
 	settling   = 120 * time.Second         // until what waited is delivered, within the budget
 	telling    = 3*session + 5*time.Second // until what nobody runs is told
 )
