@@ -9,6 +9,13 @@ func (s *Stage) With(tenants string) *Stage {
 	return &other
 }
 
+// Delivering returns the same stage, whose instances that are started from now on deliver like this.
+func (s *Stage) Delivering(delivery string) *Stage {
+	other := *s
+	other.parts.Delivery = delivery
+	return &other
+}
+
 // Signal sends the process a signal and does not wait, as for SIGSTOP and SIGCONT.
 func (c *Connector) Signal(signal syscall.Signal) {
 	c.t.Helper()

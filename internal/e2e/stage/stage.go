@@ -3,6 +3,7 @@
 package stage
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/http/httptest"
@@ -27,6 +28,7 @@ type Parts struct {
 	Tenants  string            // YAML; {url} stands for the emulator's address. Default: Tenant of the emulator's default one
 	Settings string            // further sections of the configuration, YAML
 	Control  string            // further entries of the section control, as "max_age: 4s, allow: [status]"
+	Delivery string            // kafka.delivery; default exactly-once
 	Event    func(*kgo.Record) // hears of every event, from one goroutine; may be nil
 }
 
@@ -94,11 +96,12 @@ kafka:
   journal_topic: %s
   topics: {partitions: 3}
   transaction: {blobs: 20}
+  delivery: %s
 checkpoint: {key_prefix: "%s:", redis: {addresses: ["%s"]}}
 http: {listen: "%s"}
 control: {instance_id: "%s", topic: %s, reply_topic: %s, group_id: "%s", %s}
 `, strings.ReplaceAll(s.parts.Tenants, "{url}", s.URL), strings.Join(s.Brokers, `","`), s.Topic("incidents"),
-		s.Topic("dead-letters"), s.Topic("status"), s.Topic("journal"), s.Name, s.parts.Redis, page,
+		s.Topic("dead-letters"), s.Topic("status"), s.Topic("journal"), cmp.Or(s.parts.Delivery, "exactly-once"), s.Name, s.parts.Redis, page,
 		instance, s.Topic("control"), s.Topic("replies"), s.Name, s.parts.Control)
 	path := filepath.Join(s.dir, instance+".yaml")
 	if err := os.WriteFile(path, []byte(text+s.parts.Settings+settings), 0o600); err != nil {
