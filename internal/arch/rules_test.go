@@ -30,6 +30,7 @@ var arrows = map[string][]string{
 		"internal/transform", "internal/unit",
 	},
 	"internal/emulator":  {},
+	"internal/model":     {"internal/audit"}, // only tests import it
 	"internal/pipeline":  {"internal/audit", "internal/secret", "internal/unit"},
 	"internal/secret":    {},
 	"internal/sink":      {"internal/audit", "internal/broker", "internal/secret", "internal/txn", "internal/unit"},
@@ -52,6 +53,7 @@ var onlyStandard = []string{"internal/audit", "internal/secret", "internal/unit"
 var notLinked = []string{
 	module + "/internal/e2e",
 	module + "/internal/emulator",
+	module + "/internal/model",
 	module + "/internal/testbed",
 	"github.com/alicebob/miniredis",
 	"github.com/twmb/franz-go/pkg/kfake",

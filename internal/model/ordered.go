@@ -20,7 +20,7 @@ func (o *owner) append(e entry, what blobs) (position int, err error) {
 	w, s := o.w, o.stream
 	deliver := func() error {
 		published := false
-		return tell(o, fmt.Sprintf("publish %b", what), func() error {
+		return tell(o, fmt.Sprintf("publish %s", what), func() error {
 			if !published {
 				published = true
 				w.deliver(s, what)

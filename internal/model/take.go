@@ -15,6 +15,9 @@ var errAhead = errors.New("Redis is ahead of Kafka")
 // and not yet in Redis is replayed from the journal.
 func (o *owner) take() error {
 	w, s := o.w, o.stream
+	if w.rules.taker != nil {
+		return o.takeBy(w.rules.taker)
+	}
 	epoch, err := ask(o, "acquire", func() (int, error) { return w.redis.acquire(s), nil })
 	if err != nil {
 		return err
@@ -92,6 +95,7 @@ func (o *owner) skipReplay(found loaded) error {
 // reset makes Redis stand at n with nothing but that.
 func (o *owner) reset(n, position int) error {
 	w, s := o.w, o.stream
+	w.count("a checkpoint was reset")
 	oldest := w.oldest()
 	err := tell(o, fmt.Sprint("reset to ", n), func() error { return w.redis.reset(s, o.epoch, n, position) })
 	o.n, o.position, o.state, o.watermark = n, position, state{}, oldest
@@ -109,8 +113,7 @@ func (o *owner) replay(committed int, found loaded) error {
 	if found.ok && committed >= 0 && found.n > committed && !w.rules.atLeastOnce {
 		return errAhead
 	}
-	outside := found.position > w.kafka.end() || found.position < w.kafka.start && found.n != committed
-	if found.ok && !outside {
+	if found.ok && found.position <= w.kafka.end() {
 		if whole, err := o.walk(committed, true); whole || err != nil {
 			return err
 		}
@@ -188,6 +191,7 @@ func (o *owner) enter(found []message, end int, reset *bool) error {
 				return err
 			}
 		}
+		w.count("an entry was replayed")
 		position := m.at + 1
 		if w.rules.positionAtEnd {
 			position = end

@@ -1,6 +1,10 @@
 package model
 
-import "math/bits"
+import (
+	"fmt"
+	"math/bits"
+	"strings"
+)
 
 // blobs is a set of a stream's blobs; blob i is bit i.
 type blobs uint64
@@ -48,4 +52,34 @@ func (s state) with(e entry) state {
 		s.desired = e.desired
 	}
 	return s
+}
+
+// String lists the blobs.
+func (b blobs) String() string {
+	var list []string
+	b.each(func(i int) { list = append(list, fmt.Sprint(i)) })
+	return "{" + strings.Join(list, " ") + "}"
+}
+
+// String tells what an entry changes.
+func (e entry) String() string {
+	text := fmt.Sprintf("entry %d of epoch %d", e.n, e.epoch)
+	if e.done != 0 {
+		text += fmt.Sprintf(", done %s", e.done)
+	}
+	if e.pending != 0 {
+		text += fmt.Sprintf(", pending %s", e.pending)
+	}
+	if e.desired != 0 {
+		text += fmt.Sprintf(", desired %d", e.desired)
+	}
+	if e.snapshot != nil {
+		text += ", snapshot"
+	}
+	return text
+}
+
+// String tells what is stored.
+func (s state) String() string {
+	return fmt.Sprintf("done %s, pending %s, desired %d", s.done, s.pending, s.desired)
 }

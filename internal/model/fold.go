@@ -81,9 +81,8 @@ func (f *fold) ordered(m message) []message {
 	case m.opened:
 		f.ended, f.fenced = m.token == f.token, void
 		return nil
-	case void && !f.rules.anyEpoch,
-		f.based && m.entry.n <= f.n:
+	case void && !f.rules.anyEpoch:
 		return nil
 	}
-	return f.give(m)
+	return f.give(m) // which finds what was written anew
 }

@@ -52,13 +52,16 @@ func (w *world) newOwner(s int) *owner {
 		}()
 		o.yield = yield
 		o.ended = o.run()
+		w.count("a run ended: " + o.ended.Error())
 		w.log("%s ends: %v", o, o.ended)
 	})
 	return o
 }
 
 // String names the owner.
-func (o *owner) String() string { return fmt.Sprintf("owner %d of stream %d", o.number, o.stream) }
+func (o *owner) String() string {
+	return fmt.Sprintf("owner %d (stream %d)", o.number, o.stream)
+}
 
 // rest is the end of a step.
 func (o *owner) rest() {
@@ -86,7 +89,7 @@ func ask[T any](o *owner, what string, request func() (T, error)) (T, error) {
 		o.rest()
 		if !w.tape.among256(w.profile.lost) {
 			answer, err := request()
-			w.log("%s: %s: %v %v", o, what, answer, err)
+			w.answered(o, what, answer, err)
 			return answer, err
 		}
 		o.unanswered++
@@ -103,6 +106,19 @@ func ask[T any](o *owner, what string, request func() (T, error)) (T, error) {
 			var none T
 			return none, errUnanswered
 		}
+	}
+}
+
+// answered writes an answer into the trace.
+func (w *world) answered(o *owner, what string, answer any, err error) {
+	switch _, nothing := answer.(struct{}); {
+	case !w.tracing:
+	case err != nil:
+		w.log("%s: %s: %v", o, what, err)
+	case nothing:
+		w.log("%s: %s", o, what)
+	default:
+		w.log("%s: %s: %v", o, what, answer)
 	}
 }
 

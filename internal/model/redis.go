@@ -2,6 +2,7 @@ package model
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 )
 
@@ -155,13 +156,13 @@ func (r *redis) apply(s, epoch int, e entry, position int) error {
 		return err
 	}
 	at, ok := r.stands(s)
-	any := r.w.rules.applyAny || r.w.rules.epochOnly
+	unchecked := r.w.rules.applyAny || r.w.rules.epochOnly
 	switch {
-	case !ok && !any:
+	case !ok && !unchecked:
 		return errLost
 	case at == e.n && r.streams[s].last == e.id:
 		return nil
-	case at != e.n-1 && !any:
+	case at != e.n-1 && !unchecked:
 		return errLost
 	}
 	k := &r.streams[s]
@@ -191,4 +192,12 @@ func (r *redis) advance(s, epoch, n, watermark int) error {
 	k.watermark = max(k.watermark, watermark)
 	r.w.checkWatermark(s)
 	return nil
+}
+
+// String tells what was found.
+func (l loaded) String() string {
+	if !l.ok {
+		return fmt.Sprintf("nothing usable, N = %v; epoch %d", l.keys.n, l.epoch)
+	}
+	return fmt.Sprintf("N = %d, position %d, watermark %d, %s; epoch %d", l.n, l.position, l.watermark, l.state, l.epoch)
 }

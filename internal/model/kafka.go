@@ -1,6 +1,9 @@
 package model
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // What Kafka answers.
 var (
@@ -23,8 +26,8 @@ const (
 type kafka struct {
 	w         *world
 	producers [streams]producer
-	log       []message
-	start     int // offset of the oldest message that is kept
+	log       []message // all that ever were, by offset
+	start     int       // offset of the oldest one that is kept
 	offsets   [streams]offset
 	newest    [streams]int // highest epoch in the journal
 }
@@ -98,6 +101,7 @@ func (k *kafka) expire(s int) {
 func (k *kafka) abort(s int) {
 	p := &k.producers[s]
 	if p.tx != nil && !p.tx.decided {
+		k.w.count("a transaction was aborted")
 		p.tx.aborted = true
 		k.close(s)
 	}
@@ -130,7 +134,7 @@ func (k *kafka) append(m message) int {
 	return k.end()
 }
 
-func (k *kafka) end() int { return k.start + len(k.log) }
+func (k *kafka) end() int { return len(k.log) }
 
 // produce writes to a transaction, which it opens if need be. A sequence that was used already is answered as if it had
 // been written, also if the transaction it was used in was aborted.
@@ -213,7 +217,7 @@ func (k *kafka) finish(s, epoch int, commit bool) error {
 func (k *kafka) read(from, end int) []message {
 	from = max(from, k.start)
 	to := max(from, min(end, from+3, k.end()))
-	return k.log[from-k.start : to-k.start]
+	return k.log[from:to]
 }
 
 // asked answers where the journal ends.
@@ -241,8 +245,7 @@ func (k *kafka) stable() int {
 
 // retain drops old messages.
 func (k *kafka) retain() {
-	for len(k.log) > 0 && k.log[0].time < k.w.now-journalAge {
-		k.log = k.log[1:]
+	for k.start < k.end() && k.log[k.start].time < k.w.now-journalAge {
 		k.start++
 	}
 }
@@ -252,3 +255,17 @@ func (k *kafka) plainOffset(s int, o offset) error {
 	k.offsets[s] = o
 	return nil
 }
+
+// String tells what a message is.
+func (m message) String() string {
+	switch {
+	case m.marker:
+		return fmt.Sprintf("%d: marker", m.at)
+	case m.opened:
+		return fmt.Sprintf("%d: take of stream %d, epoch %d", m.at, m.stream, m.entry.epoch)
+	}
+	return fmt.Sprintf("%d: stream %d, %s", m.at, m.stream, m.entry)
+}
+
+// String tells N and its metadata.
+func (o offset) String() string { return fmt.Sprintf("N = %d of epoch %d", o.n, o.epoch) }

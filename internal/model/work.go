@@ -142,7 +142,7 @@ func (o *owner) publish() error {
 // unseen asks the ledger.
 func (o *owner) unseen(group blobs) (blobs, error) {
 	w, s, n := o.w, o.stream, o.n
-	fresh, err := ask(o, fmt.Sprintf("unseen %b at %d", group, n), func() (blobs, error) { return w.redis.unseen(s, o.epoch, n, group) })
+	fresh, err := ask(o, fmt.Sprintf("unseen %s at %d", group, n), func() (blobs, error) { return w.redis.unseen(s, o.epoch, n, group) })
 	if err == nil && (w.truths[s].rewrites == 0 || o.producer == w.kafka.producers[s].epoch) {
 		w.checkFold(s, true)
 	}
@@ -224,7 +224,7 @@ func (o *owner) transact(e entry, what blobs) (position int, err error) {
 	epoch, sequences := o.producer, o.sequences
 	if what != 0 {
 		o.sequences[events]++
-		err = tell(o, fmt.Sprintf("publish %b", what), func() error { return w.kafka.publish(s, epoch, sequences[events], what) })
+		err = tell(o, fmt.Sprintf("publish %s", what), func() error { return w.kafka.publish(s, epoch, sequences[events], what) })
 		if err != nil {
 			return 0, err
 		}

@@ -52,6 +52,7 @@ type world struct {
 	truths  [streams]truth
 	profile profile
 
+	counts  map[string]int // how often what happened
 	failure string
 	tracing bool
 	trace   []string
@@ -99,7 +100,7 @@ var happenings = []happening{
 }
 
 func newWorld(r rules, choices []byte) *world {
-	w := &world{rules: r, tape: &tape{choices: choices}, now: 1}
+	w := &world{rules: r, tape: &tape{choices: choices}, now: 1, counts: map[string]int{}}
 	w.kafka = &kafka{w: w}
 	w.redis = &redis{w: w}
 	for s := range streams {
@@ -133,6 +134,7 @@ func (w *world) step() {
 	choice := 255 - w.tape.below(256)
 	for i, h := range happenings {
 		if choice -= w.profile.weights[i]; choice < 0 {
+			w.count(h.name)
 			h.do(w)
 			return
 		}
@@ -167,7 +169,7 @@ func (w *world) appear() {
 	}
 	k := [...]kind{good, good, good, good, good, failing, failing, bad}[w.tape.below(8)]
 	w.blobs[s] = append(w.blobs[s], blob{created: w.now, kind: k})
-	w.log("at %d: blob %d of stream %d appears (%d)", w.now, len(w.blobs[s])-1, s, k)
+	w.log("at %d: blob %d of stream %d appears, %s", w.now, len(w.blobs[s])-1, s, [...]string{"good", "failing once", "bad"}[k])
 	w.now++
 }
 
@@ -205,6 +207,7 @@ func (w *world) arrive() {
 func (w *world) land(i int) {
 	f := w.flying[i]
 	w.flying = slices.Delete(w.flying, i, i+1)
+	w.count("a request landed late")
 	w.log("late: %s", f.what)
 	f.land()
 }
@@ -242,6 +245,8 @@ func (w *world) desire() {
 	w.wish[s] = 1 + w.tape.below(3)
 	w.log("an operator wants %d of stream %d", w.wish[s], s)
 }
+
+func (w *world) count(what string) { w.counts[what]++ }
 
 func (w *world) log(format string, args ...any) {
 	if w.tracing {

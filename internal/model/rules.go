@@ -2,7 +2,9 @@ package model
 
 // rules are what a protocol does otherwise than ours. The zero value is our exactly-once.
 type rules struct {
-	atLeastOnce bool // our other protocol
+	atLeastOnce bool  // our other protocol
+	taker       Taker // takes streams; nil: the model's own
+	readersOnly bool  // nothing is checked but what readers of Kafka see
 
 	redisFirst        bool
 	noReplay          bool
