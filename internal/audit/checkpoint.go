@@ -79,8 +79,8 @@ type Pending struct {
 	Cause       Cause
 	Error       string // the last error's text
 	Attempts    int
-	Same        int    // how often in a row the answer was the same
-	SHA256      string // of the last complete malformed body; empty for other causes
+	Same        int       // how often in a row the answer was the same
+	SHA256      string    // of the last complete malformed body; empty for other causes
 	SameSince   time.Time // when that began; zero, as earlier versions leave it: at FirstFailed
 	FirstFailed time.Time
 	LastFailed  time.Time

@@ -86,6 +86,10 @@ func (w *run) ask(ctx context.Context) error {
 	}
 	w.report.OK(PartWish)
 	w.desk.put(wish)
+	if w.brake.heed(wish) {
+		w.report.OK(PartBlobs)
+		w.report.log.Warn("an operator has the stream go on: blobs that cannot be read become dead letters", "by", wish.By)
+	}
 	return nil
 }
 

@@ -71,6 +71,15 @@ func (h *hold) clear() {
 	}
 }
 
+// lift ends the pause, whatever it was for.
+func (h *hold) lift() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.until = time.Time{}
+	h.delay.Reset()
+	h.wake()
+}
+
 // wake ends the trial and has all callers of wait look again.
 func (h *hold) wake() {
 	h.probe = time.Time{}

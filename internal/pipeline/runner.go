@@ -97,6 +97,7 @@ type run struct {
 	claims    *claims
 	memory    *memory
 	hold      *hold
+	brake     *brake
 	desk      *desk
 	start     time.Time // the stream's first start
 	epoch     int64
@@ -144,7 +145,7 @@ func (r *Runner) Run(ctx context.Context, s Settings, known audit.Checkpoint) (a
 	w := &run{
 		Settings: s, Runner: r, publisher: t.publisher, journal: t.journal, report: report,
 		ledger: newLedger(t.handle, report, r.Meter, c),
-		claims: newClaims(c.Pending), memory: newMemory(c), hold: newHold(), desk: newDesk(),
+		claims: newClaims(c.Pending), memory: newMemory(c), hold: newHold(), brake: newBrake(), desk: newDesk(),
 		start: c.FirstStart, epoch: c.Epoch,
 	}
 	report.take(c, s.PollInterval, w.claims)

@@ -18,6 +18,7 @@ const (
 	PartCheckpoint Part = "checkpoint"
 	PartPending    Part = "pending"
 	PartWish       Part = "wish"
+	PartBlobs      Part = "blobs" // nearly all of them fail
 )
 
 // reminder is how often a trouble that lasts is logged again.

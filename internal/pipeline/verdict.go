@@ -33,7 +33,7 @@ func (w *run) giveBack(j job, f *audit.Fault) outcome {
 	}
 	now := w.Source.Now().UTC()
 	p := nextPending(j, f, now)
-	if !j.last && !expired(p.Blob, now) && !hopeless(p) {
+	if !j.last && !expired(p.Blob, now) && (!hopeless(p) || !w.brake.lose()) {
 		return outcome{job: &j, pending: &p}
 	}
 	return outcome{job: &j, dead: &audit.DeadLetter{

@@ -113,13 +113,15 @@ type worker struct {
 func (w *run) prepare(soft, hard context.Context, p worker) error {
 	began := time.Now()
 	for try := 1; ; try++ {
-		if err := w.hold.wait(soft); err != nil {
+		if err := w.clear(soft); err != nil {
 			return err
 		}
 		out, err := p.attempt(hard)
 		if err == nil {
 			w.hold.clear()
 			w.report.OK(PartFetch)
+			w.brake.good()
+			w.report.OK(PartBlobs)
 			return w.send(hard, out)
 		}
 		if hard.Err() != nil {
@@ -136,11 +138,31 @@ func (w *run) prepare(soft, hard context.Context, p worker) error {
 		w.report.OK(PartFetch)
 		w.report.blobFault(p.job.blob, f)
 		if p.job.prior != nil || try >= tries || time.Since(began) >= tryFor || expired(p.job.blob, w.Source.Now()) {
-			return w.send(hard, w.giveBack(p.job, f))
+			out := w.giveBack(p.job, f)
+			w.slow(f)
+			return w.send(hard, out)
 		}
+		w.slow(f)
 		if err := pause(soft, tryPause*time.Duration(try)); err != nil {
 			return err
 		}
+	}
+}
+
+// clear waits until blobs may be downloaded.
+func (w *run) clear(ctx context.Context) error {
+	if !w.stopping {
+		if err := w.brake.hold.wait(ctx); err != nil {
+			return err
+		}
+	}
+	return w.hold.wait(ctx)
+}
+
+// slow has all downloads wait after a blob failed, if nearly all of them do.
+func (w *run) slow(f *audit.Fault) {
+	if w.brake.failed(f) {
+		w.report.Fault(PartBlobs, w.braked(f))
 	}
 }
 
