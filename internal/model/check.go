@@ -39,7 +39,7 @@ func (w *world) deliver(s int, what blobs) {
 // commit notes that an entry counts, which may take the place of one that does not count any more.
 func (w *world) commit(s int, e entry, end int) {
 	t := &w.truths[s]
-	if e.n > len(t.folds) {
+	if e.n < 1 || e.n > len(t.folds) {
 		if !w.rules.readersOnly {
 			w.broken("entry %d of stream %d follows upon %d", e.n, s, len(t.folds)-1)
 		}
@@ -75,6 +75,10 @@ func (w *world) checkFold(s int, all bool) {
 		return
 	}
 	n := k.n[keyState]
+	if n < 0 {
+		w.broken("stream %d is worked on without a checkpoint", s)
+		return
+	}
 	if n >= len(t.folds) {
 		w.broken("Redis has entry %d of stream %d, which is not committed", n, s)
 		return
