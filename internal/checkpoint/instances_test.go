@@ -13,35 +13,6 @@ import (
 	"o365-kafka-connector/internal/audit"
 )
 
-func testMembers(t *testing.T, v vault) {
-	store := v.open(t)
-	recall := func(group, instance, want string) {
-		t.Helper()
-		got, err := store.RecallMember(t.Context(), group, instance)
-		if err != nil || got != want {
-			t.Errorf("%s of %s is member %q, want %q (%v)", instance, group, got, want, err)
-		}
-	}
-	recall("g", "i", "")
-	for _, m := range []struct{ group, instance, id string }{
-		{"g", "i", "old"}, {"g", "i", "m1"}, {"g", "{other}", "m2"}, {"g:member:i", "i", "m3"}, {"g", "i:member:i", "m4"}, {"", "", "m5"},
-	} {
-		if err := store.RememberMember(t.Context(), m.group, m.instance, m.id); err != nil {
-			t.Fatal(err)
-		}
-	}
-	recall("g", "i", "m1")
-	recall("g", "{other}", "m2")
-	recall("g:member:i", "i", "m3")
-	recall("g", "i:member:i", "m4")
-	recall("", "", "m5")
-	if err := store.Close(); err != nil {
-		t.Fatal(err)
-	}
-	store = v.open(t)
-	recall("g", "i", "m1")
-}
-
 func testPartitions(t *testing.T, v vault) {
 	store := v.open(t)
 	var group sync.WaitGroup
@@ -76,24 +47,6 @@ func testPartitions(t *testing.T, v vault) {
 	}
 }
 
-func TestMembersAreForgottenAfterADay(t *testing.T) {
-	server := miniredis.RunT(t)
-	store := openStore(t, redisConfig(server.Addr()))
-	directory := openStore(t, fileConfig(t.TempDir())).(*fileStore)
-	for _, s := range []Store{store, directory} {
-		if err := s.RememberMember(t.Context(), "g", "i", "m"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	server.FastForward(memberAge + time.Second)
-	writeFile(t, directory.memberPath("g", "i"), []byte(`{"until":"2026-11-01T00:00:00Z","member_id":"m"}`))
-	for _, s := range []Store{store, directory} {
-		if id, err := s.RecallMember(t.Context(), "g", "i"); id != "" || err != nil {
-			t.Errorf("%T recalls %q, %v", s, id, err)
-		}
-	}
-}
-
 func TestDamagedNotesAreExplained(t *testing.T) {
 	server := miniredis.RunT(t)
 	c := redisConfig(server.Addr())
@@ -104,14 +57,11 @@ func TestDamagedNotesAreExplained(t *testing.T) {
 	wantFault(t, err, `"-1" is stored`, "key_prefix")
 
 	store := openStore(t, fileConfig(t.TempDir())).(*fileStore)
-	for _, path := range []string{store.memberPath("g", "i"), store.groupPath("partitions", "g")} {
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		writeFile(t, path, []byte("x"))
+	path := store.groupPath("partitions", "g")
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
 	}
-	_, err = store.RecallMember(t.Context(), "g", "i")
-	wantFault(t, err, "recall group member", "delete")
+	writeFile(t, path, []byte("x"))
 	_, err = store.BindPartitions(t.Context(), "g", 3)
 	wantFault(t, err, "bind control partitions", "delete")
 }

@@ -57,8 +57,6 @@ func everything(t *testing.T, store Store) error {
 		func() error { return h.Advance(t.Context(), audit.Progress{Watermark: base}) },
 		func() error { _, _, err := h.Load(t.Context(), 0); return err },
 		func() error { return h.Release(t.Context()) },
-		func() error { return store.RememberMember(t.Context(), "g", "i", "m") },
-		func() error { _, err := store.RecallMember(t.Context(), "g", "i"); return err },
 		func() error { _, err := store.BindPartitions(t.Context(), "g", 12); return err },
 		func() error { return useBudget(t, store) },
 	}

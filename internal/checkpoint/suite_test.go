@@ -81,7 +81,6 @@ func testStore(t *testing.T, make func(t *testing.T) vault) {
 		{"AnswersSurviveReopening", testAnswersReopened},
 		{"OneClaimsACommand", testOneClaim},
 		{"EndedContextOfOperator", testOperatorContext},
-		{"MembersOfGroups", testMembers},
 		{"PartitionsAreBound", testPartitions},
 		{"LoadRaisesTheEpochAboveKafkas", testKafkaEpoch},
 		{"RebuiltFromEntries", testReplay},
