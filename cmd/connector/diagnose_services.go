@@ -8,6 +8,7 @@ import (
 	"o365-kafka-connector/config"
 	"o365-kafka-connector/internal/broker"
 	"o365-kafka-connector/internal/checkpoint"
+	"o365-kafka-connector/internal/control"
 	"o365-kafka-connector/internal/sink"
 )
 
@@ -17,7 +18,7 @@ const serviceDeadline = 20 * time.Second
 // that cannot be known.
 func (d *diagnosis) kafka(ctx context.Context, cfg *config.Config) (checkpoint.Deployment, bool) {
 	deployment := checkpoint.Deployment{GroupID: cfg.Control.GroupID}
-	if cfg.Sink.Kind != sink.KindKafka {
+	if cfg.Sink.Kind != sink.KindKafka && !cfg.Control.Enabled {
 		return deployment, d.sink(ctx, cfg)
 	}
 	ok := d.try(ctx, finding{Check: "kafka"}, serviceDeadline, func(ctx context.Context) (string, error) {
@@ -32,7 +33,22 @@ func (d *diagnosis) kafka(ctx context.Context, cfg *config.Config) (checkpoint.D
 		}
 		return "connected to cluster " + deployment.KafkaClusterID, nil
 	})
-	return deployment, ok && d.sink(ctx, cfg)
+	return deployment, ok && d.sink(ctx, cfg) && d.control(ctx, cfg)
+}
+
+// control looks at the topics of commands and replies, and at the group.
+func (d *diagnosis) control(ctx context.Context, cfg *config.Config) bool {
+	if !cfg.Control.Enabled {
+		return true
+	}
+	return d.try(ctx, finding{Check: "control", Hint: "correct the section control, or the topics that it names"}, serviceDeadline, func(ctx context.Context) (string, error) {
+		conn, err := broker.New(cfg.Kafka.Config, clientID)
+		if err != nil {
+			return "", err
+		}
+		defer conn.Close()
+		return control.Look(ctx, cfg.Control, conn, cfg.Kafka.CreateTopics)
+	})
 }
 
 // sink looks at topics, or at the file.

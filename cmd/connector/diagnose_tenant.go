@@ -30,7 +30,7 @@ func (d *diagnosis) tenant(ctx context.Context, t config.Tenant) {
 	if !d.host(ctx, t, "api host", base) || !d.token(ctx, t) {
 		return
 	}
-	client, err := newClient(t)
+	client, err := newClient(t, source.Options{})
 	if err != nil {
 		d.add(finding{Check: "client", Tenant: t.Name, Status: failed, Message: err.Error()})
 		return

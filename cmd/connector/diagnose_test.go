@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"o365-kafka-connector/internal/broker"
 	"o365-kafka-connector/internal/emulator"
 )
 
@@ -56,7 +57,7 @@ func TestDiagnoseFindsNothing(t *testing.T) {
 	want := []string{
 		"configuration", "login host", "api host", "token", "subscriptions", "clock", "content Audit.AzureActiveDirectory",
 		"content Audit.Exchange", "content Audit.SharePoint", "content Audit.General", "content DLP.All",
-		"kafka", "topics", "redis", "checkpoint owner",
+		"kafka", "topics", "control", "redis", "checkpoint owner",
 	}
 	if diff := cmp.Diff(want, checks); diff != "" {
 		t.Errorf("checks (-want +got):\n%s", diff)
@@ -136,6 +137,19 @@ func TestDiagnoseFindsWhatIsWrong(t *testing.T) {
 		"topics that nobody creates": {
 			rest:  "kafka: {brokers: [BROKER], create_topics: false}",
 			check: "topics", status: failed, message: "o365.incidents", hint: "kafka-topics.sh",
+		},
+		"another number of control partitions": {
+			before: func(t *testing.T, r *rig) {
+				conn, err := broker.New(broker.Config{Brokers: r.kafka.ListenAddrs()}, "test")
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer conn.Close()
+				if err := conn.CreateTopic(t.Context(), broker.NewTopic{Name: "o365.control", Partitions: 5, Replication: 1}); err != nil {
+					t.Fatal(err)
+				}
+			},
+			check: "control", status: failed, message: "o365.control has 5 partitions, control.partitions is 12", hint: "control",
 		},
 		"directory of checkpoints cannot be made": {
 			rest:  "checkpoint: {kind: file, path: /dev/null/cp}",

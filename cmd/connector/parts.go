@@ -28,8 +28,8 @@ func newTokens(t config.Tenant) (*auth.TokenSource, error) {
 }
 
 // newClient returns the client of a tenant's audit log. It sends no request.
-func newClient(t config.Tenant) (*source.Client, error) {
-	client, err := daemon.NewClient(t, source.Options{})
+func newClient(t config.Tenant, o source.Options) (*source.Client, error) {
+	client, err := daemon.NewClient(t, o)
 	if err != nil {
 		return nil, usageError{fmt.Errorf("tenant %s: %w", t.Name, err)}
 	}
@@ -43,7 +43,7 @@ func checkParts(ctx context.Context, cfg *config.Config) error {
 	if _, err := daemon.New(cfg, daemon.Options{Log: slog.New(slog.DiscardHandler)}); err != nil {
 		errs = append(errs, usageError{err})
 	}
-	if cfg.Sink.Kind == sink.KindKafka {
+	if cfg.Sink.Kind == sink.KindKafka || cfg.Control.Enabled {
 		conn, err := broker.New(cfg.Kafka.Config, clientID)
 		if err != nil {
 			errs = append(errs, usageError{fmt.Errorf("kafka: %w", err)})

@@ -75,7 +75,8 @@ func directly(ctx context.Context, cfg *config.Config, cmd control.Command, out 
 	s := &session{config: cfg, clients: map[string]*source.Client{}}
 	defer s.close()
 	o := command.Options{
-		Config: cfg, Client: s.client, Store: func() (checkpoint.Operator, error) { return s.openStore(ctx) },
+		Config: cfg, Client: func(t config.Tenant) (*source.Client, error) { return s.client(ctx, t) },
+		Store:    func() (checkpoint.Operator, error) { return s.openStore(ctx) },
 		Progress: out.progress,
 	}
 	if cfg.Control.Enabled {
@@ -92,22 +93,46 @@ type session struct {
 	mu      sync.Mutex // guards the following
 	clients map[string]*source.Client
 	store   checkpoint.Store
+	conn    *broker.Conn
+	roster  *control.Roster
 }
 
-func (s *session) client(t config.Tenant) (*source.Client, error) {
+func (s *session) client(ctx context.Context, t config.Tenant) (*source.Client, error) {
+	budget := s.budget(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c := s.clients[t.ID]; c != nil {
 		return c, nil
 	}
-	c, err := newClient(t)
+	c, err := newClient(t, source.Options{Budget: budget})
 	if err == nil {
 		s.clients[t.ID] = c
 	}
 	return c, err
 }
 
-func (s *session) openStore(ctx context.Context) (checkpoint.Operator, error) {
+// storeWait is how long a command that needs no store waits for it.
+const storeWait = 2 * time.Second
+
+// budget returns the request budget that the instances share; nil, for one of this process's own, if there is none or
+// it cannot be had: what only talks to the API has to work without a store.
+func (s *session) budget(ctx context.Context) source.Budget {
+	if s.config.Checkpoint.Kind != checkpoint.KindRedis {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeWait)
+	defer cancel()
+	store, err := s.openStore(ctx)
+	if err != nil || store.Ping(ctx) != nil {
+		return nil
+	}
+	if shared, ok := checkpoint.SharedBudget(store); ok {
+		return shared
+	}
+	return nil
+}
+
+func (s *session) openStore(ctx context.Context) (checkpoint.Store, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.store == nil {
@@ -122,15 +147,30 @@ func (s *session) openStore(ctx context.Context) (checkpoint.Operator, error) {
 
 // members asks the broker who is in the group.
 func (s *session) members(ctx context.Context) ([]control.Member, error) {
-	conn, err := broker.New(s.config.Kafka.Config, clientID)
+	roster, err := s.openRoster()
 	if err != nil {
-		return nil, fmt.Errorf("connect to Kafka: %w", err)
+		return nil, err
 	}
-	defer conn.Close()
-	return control.NewRoster(s.config.Control, conn).Overview(ctx)
+	return roster.Overview(ctx)
+}
+
+func (s *session) openRoster() (*control.Roster, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.roster == nil {
+		conn, err := broker.New(s.config.Kafka.Config, clientID)
+		if err != nil {
+			return nil, fmt.Errorf("connect to Kafka: %w", err)
+		}
+		s.conn, s.roster = conn, control.NewRoster(s.config.Control, conn)
+	}
+	return s.roster, nil
 }
 
 func (s *session) close() {
+	if s.conn != nil {
+		s.conn.Close()
+	}
 	for _, c := range s.clients {
 		c.Close()
 	}
@@ -160,6 +200,9 @@ func viaKafka(ctx context.Context, cfg *config.Config, cmd control.Command, out 
 	if err != nil {
 		return usageError{err}
 	}
+	// A command that nobody has answered by then has expired.
+	ctx, cancel := context.WithTimeout(ctx, cfg.Control.MaxAge.D())
+	defer cancel()
 	out.progress(command.Progress{Text: "waiting for the reply"})
 	for r, err := range client.Do(ctx, cmd) {
 		if err != nil {

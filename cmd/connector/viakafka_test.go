@@ -42,7 +42,7 @@ func (r *rig) serve(tenants string) *config.Config {
 		all, streams = append(all, t.Audit()), append(streams, t.Streams()...)
 	}
 	executor := command.New(command.Options{
-		Config: cfg, Client: s.client, Store: func() (checkpoint.Operator, error) { return store, nil },
+		Config: cfg, Client: func(t config.Tenant) (*source.Client, error) { return s.client(ctx, t) }, Store: func() (checkpoint.Operator, error) { return store, nil },
 	})
 	group, err := control.NewGroup(cfg.Control, control.Options{
 		Conn: conn, Instance: "one", Tenants: all, Streams: func() []audit.Stream { return streams },
