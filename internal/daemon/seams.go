@@ -75,8 +75,8 @@ type sinkSeam struct {
 }
 
 // Open returns the publisher of a stream.
-func (s sinkSeam) Open(ctx context.Context, stream audit.Stream) (pipeline.Publisher, error) {
-	p, err := s.Sink.Open(ctx, stream)
+func (s sinkSeam) Open(ctx context.Context, stream audit.Stream, epoch int64) (pipeline.Publisher, error) {
+	p, err := s.Sink.Open(ctx, stream, epoch)
 	if err != nil {
 		return nil, err
 	}

@@ -57,7 +57,7 @@ type hangingSink struct {
 	*hanging
 }
 
-func (s hangingSink) Open(context.Context, audit.Stream) (Publisher, error) { return s, nil }
+func (s hangingSink) Open(context.Context, audit.Stream, int64) (Publisher, error) { return s, nil }
 
 func (s hangingSink) Publish(ctx context.Context, c audit.Commit) (audit.Receipt, error) {
 	if err := hang(ctx, s.now.Load().publish); err != nil {

@@ -26,6 +26,8 @@ func (s fakeStore) Acquire(context.Context, audit.Stream) (Handle, error) {
 	return &fakeHandle{s.world, s.world.epoch}, nil
 }
 
+func (h *fakeHandle) Epoch() int64 { return h.epoch }
+
 func (h *fakeHandle) guard(name string, n int64, checkN bool) error {
 	if err := call(h.world, h.onStore, name); err != nil {
 		return err

@@ -233,7 +233,7 @@ func (passOn) Event(_ audit.Blob, r *audit.Record) (audit.Event, bool, error) {
 
 type fakeSink struct{ *world }
 
-func (s fakeSink) Open(context.Context, audit.Stream) (Publisher, error) {
+func (s fakeSink) Open(context.Context, audit.Stream, int64) (Publisher, error) {
 	s.opened++
 	return s, nil
 }
@@ -267,7 +267,7 @@ func (s fakeSink) Publish(ctx context.Context, c audit.Commit) (audit.Receipt, e
 
 func (s fakeSink) Close() error { return nil }
 
-func (s fakeSink) Standing() (n, epoch int64, ok bool) { return -1, 0, false }
+func (s fakeSink) Standing() (audit.Standing, bool) { return audit.Standing{N: -1}, false }
 
 func (s fakeSink) Entries(context.Context, int64) iter.Seq2[audit.Logged, error] {
 	return func(func(audit.Logged, error) bool) {}

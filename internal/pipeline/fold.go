@@ -15,7 +15,8 @@ var errHole = errors.New("the journal lacks entries")
 //
 //   - Of entries written in transactions the last one of each number counts, since a number is tried again only when it
 //     did not commit, and the next one only when it did. The newest counts if Kafka's N says so.
-//   - Of entries written without, those count that bear the token of the take before them in the log.
+//   - Of entries written without, those count that bear the token of the take before them in the log. A take does not
+//     count behind one of a higher epoch: whoever was slow to write it has lost the stream already.
 type fold struct {
 	kafka int64 // number of the last committed entry, as an offset says; -1 if that is unknown
 	redis int64 // number that the checkpoint stands at; -1: it is rebuilt, from whatever number comes first
@@ -25,6 +26,7 @@ type fold struct {
 	certain int64 // the newest number that is known to be committed, of those that were read; -1: none
 	held    *audit.Logged
 	owner   string // token of the take that may write without transactions; empty if none was read
+	epoch   int64  // of that take
 	met     bool   // there was a message
 }
 
@@ -37,7 +39,9 @@ func (f *fold) add(l audit.Logged) error {
 	f.met = true
 	switch {
 	case l.Opened:
-		f.owner = l.Token
+		if l.Entry.Epoch >= f.epoch {
+			f.owner, f.epoch = l.Token, l.Entry.Epoch
+		}
 		return nil
 	case l.Token != "":
 		return f.fenced(l)
@@ -54,7 +58,7 @@ func (f *fold) add(l audit.Logged) error {
 // fenced takes an entry that was written without a transaction.
 func (f *fold) fenced(l audit.Logged) error {
 	if f.owner == "" {
-		f.owner = l.Token
+		f.owner, f.epoch = l.Token, l.Entry.Epoch
 	}
 	if l.Token != f.owner {
 		return nil

@@ -19,7 +19,11 @@ func by(token string, n int64) audit.Logged {
 	return audit.Logged{Entry: audit.Entry{N: n, Resolved: []audit.Hash{audit.HashOf(token)}}, Token: token}
 }
 
-func opened(token string) audit.Logged { return audit.Logged{Opened: true, Token: token} }
+func opened(token string) audit.Logged { return openedAt(token, 0) }
+
+func openedAt(token string, epoch int64) audit.Logged {
+	return audit.Logged{Opened: true, Token: token, Entry: audit.Entry{Epoch: epoch}}
+}
 
 // outcomeOf folds a log and returns the marks of what counts.
 type folded struct {
@@ -82,6 +86,10 @@ func TestFold(t *testing.T) {
 		"the checkpoint's entry names its take": {kafka: 6, redis: 5, n: 6, log: []audit.Logged{by("B", 5), by("A", 6), by("B", 6)}, want: []audit.Logged{by("B", 6)}},
 		"its offset was not committed":          {kafka: 4, redis: 4, n: 5, log: []audit.Logged{by("A", 4), by("A", 5), opened("B")}, want: []audit.Logged{by("A", 5)}},
 		"a former owner set the offset back":    {kafka: 3, redis: 6, n: 6, log: []audit.Logged{by("A", 6), opened("B")}},
+		"a late take does not count": {
+			kafka: 4, redis: 4, n: 6, log: []audit.Logged{openedAt("A", 2), by("A", 5), openedAt("B", 1), by("B", 6), by("A", 6), openedAt("C", 3), by("A", 7)},
+			want: []audit.Logged{by("A", 5), by("A", 6)},
+		},
 		"from transactions to none": {
 			kafka: 5, redis: 3, n: 7, log: []audit.Logged{in(4, "a"), in(5, "b"), in(6, "aborted"), opened("A"), by("A", 6), by("A", 7)},
 			want: []audit.Logged{in(4, "a"), in(5, "b"), by("A", 6), by("A", 7)},

@@ -22,7 +22,7 @@ type replay struct {
 	report    *Report
 	handle    Handle
 	publisher Publisher
-	kafka     int64 // number of the last committed entry, -1 if that is unknown
+	standing  audit.Standing
 
 	batch   []audit.Logged
 	fresh   bool // the checkpoint is to be emptied before the first entry
@@ -38,7 +38,7 @@ func (p *replay) onward(ctx context.Context, c audit.Checkpoint) (int64, error) 
 		return 0, err
 	}
 	if f.ahead() {
-		return 0, fmt.Errorf("%w: it stands at entry %d, Kafka at %d", errAhead, c.N, p.kafka)
+		return 0, fmt.Errorf("%w: it stands at entry %d, Kafka at %d", errAhead, c.N, p.standing.N)
 	}
 	return n, p.store(ctx)
 }
@@ -48,12 +48,12 @@ func (p *replay) onward(ctx context.Context, c audit.Checkpoint) (int64, error) 
 func (p *replay) anew(ctx context.Context) (int64, bool, error) {
 	// A journal that does not tell everything must not take away what the checkpoint has.
 	counted := false
-	n, err := p.read(ctx, 0, newFold(p.kafka, -1, func(audit.Logged) error { counted = true; return nil }))
+	n, err := p.read(ctx, 0, newFold(p.standing.N, -1, func(audit.Logged) error { counted = true; return nil }))
 	if errors.Is(err, errHole) {
 		err = fmt.Errorf("%w: %s", err, hintHole)
 	}
 	if err != nil || !counted {
-		return max(n, p.kafka), false, err
+		return max(n, p.standing.N), false, err
 	}
 	p.fresh, p.batch, p.entries = true, nil, 0
 	n, err = p.read(ctx, 0, p.fold(ctx, -1))
@@ -68,7 +68,7 @@ const hintHole = "somebody deleted entries of the journal's topic. Bring them ba
 
 // fold has what counts stored.
 func (p *replay) fold(ctx context.Context, redis int64) *fold {
-	return newFold(p.kafka, redis, func(l audit.Logged) error {
+	return newFold(p.standing.N, redis, func(l audit.Logged) error {
 		if p.batch = append(p.batch, l); len(p.batch) < replayed {
 			return nil
 		}
@@ -90,7 +90,22 @@ func (p *replay) read(ctx context.Context, from int64, f *fold) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read journal: %w", err)
 	}
+	if p.standing.Token != "" && f.owner != p.standing.Token {
+		return 0, p.overtaken(ctx, f.epoch)
+	}
 	return n, nil
+}
+
+// overtaken gives way to a take of a higher epoch, above which the next one of this process will be.
+func (p *replay) overtaken(ctx context.Context, epoch int64) error {
+	err := insist(ctx, p.Meter, p.report, func() error {
+		_, _, err := p.handle.Load(ctx, epoch)
+		return err
+	})
+	if err != nil && !errors.Is(err, audit.ErrLost) {
+		return fmt.Errorf("load checkpoint: %w", err)
+	}
+	return fmt.Errorf("%w: epoch %d in the journal", audit.ErrFenced, epoch)
 }
 
 // store stores what was read.

@@ -70,7 +70,7 @@ func (r *Runner) Supervise(ctx context.Context, s Settings) {
 		switch {
 		case errors.Is(err, audit.ErrFenced):
 			r.Meter.Fenced(s.Stream)
-			report.log.Warn("another owner took the stream; taking it back", "hint", "run one instance per deployment")
+			report.log.Warn("another owner took the stream; taking it back", "hint", "nothing to do if it happens once; else an instance with control.enabled: false or another control.group_id uses the same checkpoints")
 		case errors.Is(err, audit.ErrLost):
 			report.log.Error("checkpoint was lost", "error", err,
 				"hint", "the stream goes on from where this process knows it was; use a Redis with persistence and without eviction")

@@ -59,9 +59,9 @@ type Transform interface {
 
 // Sink opens publishers.
 type Sink interface {
-	// Open returns the publisher of a stream. Nil means that it may publish at once, and, if the sink keeps a journal,
+	// Open returns the publisher of a stream that was taken under an epoch. Nil means that it may publish at once, and, if the sink keeps a journal,
 	// that former publishers of the stream cannot change it any more and what they left is settled.
-	Open(ctx context.Context, s audit.Stream) (Publisher, error)
+	Open(ctx context.Context, s audit.Stream, epoch int64) (Publisher, error)
 }
 
 // Publisher publishes for one stream. One goroutine at a time may use it.
@@ -72,9 +72,8 @@ type Publisher interface {
 	// nobody knows what was written, and only another Open finds out. A message that the sink refuses for good becomes
 	// a dead letter, told in the receipt.
 	Publish(ctx context.Context, c audit.Commit) (audit.Receipt, error)
-	// Standing tells, as Open found it, the number of the stream's last entry that is committed, -1 if that is unknown,
-	// and the epoch that wrote it, 0 if none did. False means that this sink keeps no journal.
-	Standing() (n, epoch int64, ok bool)
+	// Standing tells what Open found. False means that this sink keeps no journal.
+	Standing() (audit.Standing, bool)
 	// Entries yields the messages of the stream's journal in the order of the log, committed or not, from a position, or
 	// from the log's start if the position lies before it, up to the end as it is during the call. It tries again by
 	// itself until the context ends. audit.ErrBeyondEnd means that the position lies behind the end.
@@ -105,6 +104,8 @@ type Checkpointer interface {
 // stands at), which end the run. Every other error is passing: the call may be repeated with the same arguments,
 // also when the first one took effect. Calls may be concurrent.
 type Handle interface {
+	// Epoch returns the handle's epoch.
+	Epoch() int64
 	// Load raises the handle's epoch above the one that Kafka knows and returns what is remembered; false if there is
 	// nothing, audit.ErrLost if there is nothing usable.
 	Load(ctx context.Context, kafkaEpoch int64) (audit.Checkpoint, bool, error)

@@ -74,22 +74,33 @@ func (w *run) drain(ctx, hard context.Context) (off bool, err error) {
 		}
 		if errors.Is(err, errReplan) {
 			reach = 0
+			pass-- // what it has not read is read by no other pass
 			continue
-		}
-		if err == nil {
-			err = w.lastTries(ctx)
 		}
 		took := time.Since(began)
 		shortest := took < quickPass && 4*took >= 3*before // of those that follow, none will be much shorter
 		before = took
 		if err == nil && (shortest || pass >= maxPasses) {
-			err = w.unsubscribe(ctx, hard)
-			off = err == nil
+			off, err = w.finish(ctx, hard, pass < maxPasses)
 		}
 		if off || err != nil && !errors.Is(err, errStay) {
 			return off, err
 		}
 	}
+}
+
+// finish tries every pending blob for the last time and stops the subscription. If that took so long that there is more to
+// read by now, another pass has to come first, unless there may be none.
+func (w *run) finish(ctx, hard context.Context, another bool) (off bool, err error) {
+	began := time.Now()
+	if err := w.lastTries(ctx); err != nil {
+		return false, err
+	}
+	if another && time.Since(began) >= quickPass {
+		return false, nil
+	}
+	err = w.unsubscribe(ctx, hard)
+	return err == nil, err
 }
 
 // readPass reads what is there: the first pass also what came late, the others only what is new.

@@ -54,19 +54,20 @@ func (r *Runner) takeOnce(ctx context.Context, s Settings, known audit.Checkpoin
 	if err != nil {
 		return fmt.Errorf("acquire stream: %w", err)
 	}
-	if t.publisher, err = r.Sink.Open(ctx, s.Stream); err != nil {
+	if t.publisher, err = r.Sink.Open(ctx, s.Stream, t.handle.Epoch()); err != nil {
 		return fmt.Errorf("open publisher: %w", err)
 	}
 	report.OK(PartPublish)
-	n, epoch, journal := t.publisher.Standing()
+	standing, journal := t.publisher.Standing()
 	t.journal = journal
-	ok, err := r.load(ctx, report, t, epoch)
+	ok, err := r.load(ctx, report, t, standing.Epoch)
 	lost := errors.Is(err, audit.ErrLost)
 	if err != nil && !lost {
 		return err
 	}
+	n := int64(0)
 	if journal {
-		p := &replay{Runner: r, report: report, handle: t.handle, publisher: t.publisher, kafka: n}
+		p := &replay{Runner: r, report: report, handle: t.handle, publisher: t.publisher, standing: standing}
 		if n, ok, err = r.catchUp(ctx, p, t, ok); err != nil {
 			return err
 		}

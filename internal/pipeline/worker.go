@@ -137,7 +137,7 @@ func (w *run) prepare(soft, hard context.Context, p worker) error {
 		w.hold.clear() // the service answers
 		w.report.OK(PartFetch)
 		w.report.blobFault(p.job.blob, f)
-		if p.job.prior != nil || try >= tries || time.Since(began) >= tryFor || expired(p.job.blob, w.Source.Now()) {
+		if p.job.once(f) || try >= tries || time.Since(began) >= tryFor || expired(p.job.blob, w.Source.Now()) {
 			out := w.giveBack(p.job, f)
 			w.slow(f)
 			return w.send(hard, out)
@@ -147,6 +147,11 @@ func (w *run) prepare(soft, hard context.Context, p worker) error {
 			return err
 		}
 	}
+}
+
+// once reports whether a blob that failed so gets no other try at once: it will have one later, or nobody can read it.
+func (j job) once(f *audit.Fault) bool {
+	return j.prior != nil && (!j.last || f.Cause == audit.CauseSubscription)
 }
 
 // clear waits until blobs may be downloaded.

@@ -36,7 +36,7 @@ func benchmarkPublish(b *testing.B, codec string) {
 		b.Fatal(err)
 	}
 	defer s.Close()
-	p, err := s.Open(b.Context(), stream)
+	p, err := s.Open(b.Context(), stream, 1)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func NewFile(path string, o Options) (*FileSink, error) {
 }
 
 // Open returns the publisher of a stream.
-func (f *FileSink) Open(_ context.Context, s audit.Stream) (Publisher, error) {
+func (f *FileSink) Open(_ context.Context, s audit.Stream, _ int64) (Publisher, error) {
 	return &linePublisher{stream: s, options: f.options, write: f.commit}, nil
 }
 

@@ -15,7 +15,7 @@ import (
 
 // idempotent publishes one stream without transactions: first the events, then the entry in the journal, then the
 // entry's number as an offset. Nobody is fenced in Kafka; the order of the journal fences instead: a take writes its
-// token there, and entries that follow it with another token are void.
+// token there, and until one of a higher epoch does, entries with other tokens are void.
 type idempotent struct {
 	*publisher
 
@@ -25,7 +25,7 @@ type idempotent struct {
 }
 
 // openIdempotent takes the stream in the journal.
-func (k *KafkaSink) openIdempotent(ctx context.Context, s audit.Stream) (Publisher, error) {
+func (k *KafkaSink) openIdempotent(ctx context.Context, s audit.Stream, epoch int64) (Publisher, error) {
 	p := &idempotent{publisher: k.open(s), journal: k.journal(s), token: rand.Text()}
 	if err := p.journal.prepare(ctx); err != nil {
 		return nil, err
@@ -37,7 +37,7 @@ func (k *KafkaSink) openIdempotent(ctx context.Context, s audit.Stream) (Publish
 	if err != nil {
 		return nil, err
 	}
-	_, err = p.log(ctx, audit.Logged{Entry: audit.Entry{Time: k.options.Now().UTC()}, Opened: true})
+	_, err = p.log(ctx, audit.Logged{Entry: audit.Entry{Epoch: epoch, Time: k.options.Now().UTC()}, Opened: true})
 	if err != nil {
 		return nil, fmt.Errorf("take the journal: %w", err)
 	}
@@ -61,8 +61,8 @@ func (p *idempotent) log(ctx context.Context, l audit.Logged) (int64, error) {
 }
 
 // Standing tells the number and the epoch of the last entry, as far as offsets tell: the journal itself may be ahead.
-func (p *idempotent) Standing() (n, epoch int64, ok bool) {
-	return p.found.N, epochOf(p.found.Metadata), true
+func (p *idempotent) Standing() (audit.Standing, bool) {
+	return audit.Standing{N: p.found.N, Epoch: epochOf(p.found.Metadata), Token: p.token}, true
 }
 
 // Entries reads the stream's journal.

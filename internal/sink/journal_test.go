@@ -37,6 +37,13 @@ func journalOf(t *testing.T, p sink.Publisher, from int64) []audit.Logged {
 	return all
 }
 
+func stands(t *testing.T, p sink.Publisher, want audit.Standing) {
+	t.Helper()
+	if got, ok := p.Standing(); got != want || !ok {
+		t.Errorf("the stream stands at %+v, %t, want %+v", got, ok, want)
+	}
+}
+
 func numbers(all []audit.Logged) (out []int64) {
 	for _, l := range all {
 		out = append(out, l.Entry.N)
@@ -68,9 +75,7 @@ func TestJournalTellsEachTransaction(t *testing.T) {
 	b := testbed.Kafka(t)
 	topic, change := topics(t, nil)
 	p, _, s := open(t, b.Addresses(), change)
-	if n, epoch, ok := p.Standing(); n != -1 || epoch != 0 || !ok {
-		t.Fatalf("a new stream stands at %d, %d, %t", n, epoch, ok)
-	}
+	stands(t, p, audit.Standing{N: -1})
 	if all := journalOf(t, p, -1); len(all) != 0 {
 		t.Fatalf("a new journal holds %+v", all)
 	}
@@ -99,9 +104,7 @@ func TestJournalTellsEachTransaction(t *testing.T) {
 			t.Errorf("beyond the end: %v", err)
 		}
 	}
-	if n, epoch, ok := take(t, s).Standing(); n != 3 || epoch != 7 || !ok {
-		t.Errorf("the next owner stands at %d, %d, %t", n, epoch, ok)
-	}
+	stands(t, take(t, s), audit.Standing{N: 3, Epoch: 7})
 	if got := committed(t, b.Addresses(), topic, 100); len(got) != 100 {
 		t.Errorf("%d events, want 100", len(got))
 	}
@@ -117,7 +120,7 @@ func TestJournalIsReadPastOpenTransactions(t *testing.T) {
 	other.ContentType = audit.SharePoint
 	p := take(t, s)
 	openTransaction(t, b.Addresses(), "journal."+topic)
-	q, err := s.Open(bounded(t), other)
+	q, err := s.Open(bounded(t), other, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,9 +216,7 @@ func TestBrokenTransactionShowsNowhere(t *testing.T) {
 		t.Fatal("published after the context's end")
 	}
 	next := take(t, s)
-	if n, _, _ := next.Standing(); n != 1 {
-		t.Errorf("stands at %d", n)
-	}
+	stands(t, next, audit.Standing{N: 1, Epoch: 7})
 	publish(t, next, audit.Commit{Entry: entryOf(2), Batches: []*audit.Batch{batch(t, topic, "b", 5)}})
 	want := append(wantValues("a", 5), wantValues("b", 5)...)
 	if d := cmp.Diff(want, committed(t, b.Addresses(), topic, 10)); d != "" {
@@ -228,14 +229,8 @@ func TestTakesWithoutTransactionsStandInTheJournal(t *testing.T) {
 	b := testbed.Kafka(t)
 	topic, change := topics(t, atLeastOnce)
 	former, _, s := open(t, b.Addresses(), change)
-	if n, _, ok := former.Standing(); n != -1 || !ok {
-		t.Errorf("a new stream stands at %d, %t", n, ok)
-	}
 	first := publish(t, former, audit.Commit{Entry: entryOf(1), Batches: []*audit.Batch{batch(t, topic, "a", 5)}})
 	p := take(t, s)
-	if n, epoch, _ := p.Standing(); n != 1 || epoch != 7 {
-		t.Errorf("the next owner stands at %d, %d", n, epoch)
-	}
 	publish(t, former, audit.Commit{Entry: entryOf(2)}) // it is not fenced, but void: its token is not the last take's
 	publish(t, p, audit.Commit{Entry: entryOf(2), Batches: []*audit.Batch{batch(t, topic, "b", 5)}})
 	all := journalOf(t, p, 0)
@@ -243,7 +238,9 @@ func TestTakesWithoutTransactionsStandInTheJournal(t *testing.T) {
 		t.Fatalf("journal %+v", all)
 	}
 	a, c := all[0].Token, all[2].Token
-	if a == "" || c == "" || a == c || all[1].Token != a || all[3].Token != a || all[4].Token != c || all[1].Position != first.Position {
+	stands(t, former, audit.Standing{N: -1, Token: a})
+	stands(t, p, audit.Standing{N: 1, Epoch: 7, Token: c})
+	if a == "" || all[0].Entry.Epoch != 1 || c == "" || a == c || all[1].Token != a || all[3].Token != a || all[4].Token != c || all[1].Position != first.Position {
 		t.Errorf("journal %+v", all)
 	}
 	if got := consume(t, b.Addresses(), topic, 10); len(got) != 10 {

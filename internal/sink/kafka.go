@@ -54,9 +54,9 @@ func newKafka(conn *broker.Conn, s Settings, o Options) (*KafkaSink, error) {
 }
 
 // Open returns the publisher of a stream.
-func (k *KafkaSink) Open(ctx context.Context, s audit.Stream) (Publisher, error) {
+func (k *KafkaSink) Open(ctx context.Context, s audit.Stream, epoch int64) (Publisher, error) {
 	if k.config.Delivery == AtLeastOnce {
-		return k.openIdempotent(ctx, s)
+		return k.openIdempotent(ctx, s, epoch)
 	}
 	return k.openTransactional(ctx, s)
 }

@@ -99,7 +99,7 @@ func sinkOf(t *testing.T, brokers []string, change func(*sink.KafkaConfig), shar
 // take opens the publisher of the stream.
 func take(t *testing.T, s sink.Sink) sink.Publisher {
 	t.Helper()
-	p, err := s.Open(bounded(t), stream)
+	p, err := s.Open(bounded(t), stream, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

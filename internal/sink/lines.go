@@ -34,7 +34,7 @@ func NewLines(out, aside io.Writer, o Options) *Lines {
 }
 
 // Open returns the publisher of a stream.
-func (l *Lines) Open(_ context.Context, s audit.Stream) (Publisher, error) {
+func (l *Lines) Open(_ context.Context, s audit.Stream, _ int64) (Publisher, error) {
 	return &linePublisher{stream: s, options: l.options, write: l.commit}, nil
 }
 

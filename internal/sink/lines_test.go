@@ -66,7 +66,7 @@ func contents(t *testing.T, path string) string {
 
 func publisherOf(t *testing.T, s sink.Sink) sink.Publisher {
 	t.Helper()
-	p, err := s.Open(t.Context(), stream)
+	p, err := s.Open(t.Context(), stream, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -102,7 +102,7 @@ func sideBySide(t *testing.T, brokers []string, topic string, change func(*sink.
 			want = append(want, wantValues(blob, records)...)
 		}
 		wg.Go(func() {
-			p, err := s.Open(t.Context(), mine)
+			p, err := s.Open(t.Context(), mine, 1)
 			if err != nil {
 				t.Error(err)
 				return

@@ -15,8 +15,9 @@ import (
 
 // Sink opens publishers.
 type Sink interface {
-	// Open returns the publisher of a stream. Nil means that it may publish at once.
-	Open(ctx context.Context, s audit.Stream) (Publisher, error)
+	// Open returns the publisher of a stream that was taken under an epoch. Nil means that it may publish at once, and,
+	// if the sink keeps a journal, that what former publishers left is settled and they can add nothing that counts.
+	Open(ctx context.Context, s audit.Stream, epoch int64) (Publisher, error)
 	// Tell makes status messages durable that belong to no commit. It tries for a few seconds at most.
 	Tell(ctx context.Context, messages []audit.StatusMessage) error
 	// Check compares what is there with what is needed. The error means that it could not look.
@@ -32,9 +33,8 @@ type Publisher interface {
 	// somebody else took the stream (audit.ErrFenced); after an error nobody knows what was written, and only another
 	// Open finds out. What is refused for good becomes a dead letter, told in the receipt.
 	Publish(ctx context.Context, c audit.Commit) (audit.Receipt, error)
-	// Standing tells, as Open found it, the number of the stream's last entry that is committed, -1 if that is unknown,
-	// and the epoch that wrote it, 0 if none did. False means that this sink keeps no journal.
-	Standing() (n, epoch int64, ok bool)
+	// Standing tells what Open found. False means that this sink keeps no journal.
+	Standing() (audit.Standing, bool)
 	// Entries yields the messages of the stream's journal in the order of the log, from a position, or from the log's
 	// start if the position lies before it, up to the end as it is asked for during the call. It tries again by itself
 	// until the context ends. Among the errors are audit.ErrBeyondEnd and ErrNewerJournal.
@@ -46,7 +46,7 @@ type Publisher interface {
 type noJournal struct{}
 
 // Standing knows nothing.
-func (noJournal) Standing() (n, epoch int64, ok bool) { return -1, 0, false }
+func (noJournal) Standing() (audit.Standing, bool) { return audit.Standing{N: -1}, false }
 
 // Entries yields none.
 func (noJournal) Entries(context.Context, int64) iter.Seq2[audit.Logged, error] {

@@ -60,8 +60,8 @@ func refusalsOf(err error) ([]txn.Refusal, error) {
 }
 
 // Standing tells the number and the epoch of the last committed entry.
-func (t *transactional) Standing() (n, epoch int64, ok bool) {
-	return t.found.N, epochOf(t.found.Metadata), true
+func (t *transactional) Standing() (audit.Standing, bool) {
+	return audit.Standing{N: t.found.N, Epoch: epochOf(t.found.Metadata)}, true
 }
 
 // Entries reads the stream's journal.
