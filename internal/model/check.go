@@ -39,6 +39,9 @@ func (w *world) deliver(s int, what blobs) {
 // commit notes that an entry counts, which may take the place of one that does not count any more.
 func (w *world) commit(s int, e entry, end int) {
 	t := &w.truths[s]
+	for w.rules.atLeastOnce && e.n > len(t.folds) { // nothing that counted was left, but an offset
+		t.folds, t.ends = append(t.folds, t.last()), append(t.ends, 0)
+	}
 	if e.n < 1 || e.n > len(t.folds) {
 		if !w.rules.readersOnly {
 			w.broken("entry %d of stream %d follows upon %d", e.n, s, len(t.folds)-1)
@@ -78,6 +81,9 @@ func (w *world) checkFold(s int, all bool) {
 	if n < 0 {
 		w.broken("stream %d is worked on without a checkpoint", s)
 		return
+	}
+	if w.rules.atLeastOnce {
+		n = min(n, len(t.folds)-1)
 	}
 	if n >= len(t.folds) {
 		w.broken("Redis has entry %d of stream %d, which is not committed", n, s)

@@ -42,6 +42,11 @@
 // their epoch, and before the journal forgets who followed them. The end of the journal is asked of a leader that knows it.
 // Epochs never come twice: none is below Redis's clock.
 //
+// # What is left out
+//
+// Blobs that listings show late, watermarks that are set back, back-fills, a change between the two kinds of delivery, a
+// script that stops half-way, and what is lost when brokers lose power.
+//
 // # The connector's own code
 //
 // Try has a program take streams in the model: the decisions about what counts in the journal, and in which order things

@@ -8,7 +8,7 @@ import (
 
 const (
 	choicesInRun = 900
-	shrinkTries  = 3000
+	shrinkTries  = 8000
 )
 
 // play makes one run of a protocol and returns what went wrong, empty if nothing did.

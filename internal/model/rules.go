@@ -8,6 +8,7 @@ type rules struct {
 
 	redisFirst        bool
 	noReplay          bool
+	believeRedis      bool
 	offsetOutside     bool
 	offsetBeforeFence bool
 	offsetFromZero    bool
@@ -37,8 +38,9 @@ type rules struct {
 	advanceAnyN       bool
 	noSnapshot        bool
 
-	noOpening  bool
-	anyEpoch   bool
-	lateTakes  bool
-	entryFirst bool
+	noOpening     bool
+	believeOffset bool
+	anyEpoch      bool
+	lateTakes     bool
+	entryFirst    bool
 }

@@ -38,6 +38,12 @@ func (o *owner) take() error {
 	if err := o.replay(committed.n, found); err != nil {
 		return err
 	}
+	if w.rules.believeRedis {
+		if found, err = ask(o, "load again", func() (loaded, error) { return w.redis.load(s, o.epoch, 0) }); err != nil {
+			return err
+		}
+		o.n, o.epoch, o.state, o.watermark = found.n, found.epoch, found.state, found.watermark
+	}
 	_, err = o.unseen(0)
 	return err
 }
@@ -60,9 +66,6 @@ func (o *owner) open(epoch int) (committed offset, err error) {
 	}
 	if !w.rules.offsetBeforeFence {
 		committed, err = ask(o, "fetch offset", fetch)
-	}
-	if w.rules.atLeastOnce { // a former owner may have set it
-		committed.n = -1
 	}
 	if w.rules.offsetFromZero {
 		committed.n = max(committed.n, 0)
@@ -109,6 +112,9 @@ func (o *owner) reset(n, position int) error {
 // journal's beginning.
 func (o *owner) replay(committed int, found loaded) error {
 	w := o.w
+	if w.rules.atLeastOnce && !w.rules.believeOffset { // a former owner may have set it
+		committed = -1
+	}
 	o.n, o.position, o.writer, o.state, o.watermark = found.n, found.position, found.writer, found.state, found.watermark
 	if found.ok && committed >= 0 && found.n > committed && !w.rules.atLeastOnce {
 		return errAhead
@@ -172,7 +178,7 @@ func (o *owner) walk(committed int, based bool) (whole bool, err error) {
 	if !reset {
 		return true, o.startAnew(f)
 	}
-	return f.committed < 0 || o.n == f.committed || w.rules.atLeastOnce, nil
+	return f.committed < 0 || o.n == f.committed || w.rules.atLeastOnce && o.n > f.committed, nil
 }
 
 // reads reports whether a message is one of the stream's.

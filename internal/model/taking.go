@@ -14,10 +14,19 @@ import (
 // date. Nil means that the stream may be worked on. A Taker runs in the world's one goroutine and starts none.
 type Taker func(ctx context.Context, t *Taking) error
 
-// Try plays exactly-once with a program's own way to take a stream, in a run that the seed determines, and returns what
+// Delivery is one of the two protocols.
+type Delivery bool
+
+// The protocols.
+const (
+	ExactlyOnce Delivery = false
+	AtLeastOnce Delivery = true
+)
+
+// Try plays a protocol with a program's own way to take a stream, in a run that the seed determines, and returns what
 // went wrong, with the shortest run in which it does.
-func Try(seed int, take Taker) error {
-	r := rules{taker: take}
+func Try(seed int, d Delivery, take Taker) error {
+	r := rules{taker: take, atLeastOnce: bool(d)}
 	if play(r, seed) == "" {
 		return nil
 	}
@@ -73,9 +82,19 @@ func (t *Taking) Open() (err error) {
 	return t.answer(err)
 }
 
-// Standing tells N and the epoch beside it.
-func (t *Taking) Standing() (n, epoch int64, ok bool) {
-	return int64(t.committed.n), int64(t.committed.epoch), true
+// Epoch is the stream's.
+func (t *Taking) Epoch() int64 { return int64(t.o.epoch) }
+
+// Standing tells N, the epoch beside it, and the token of this take, which is empty with transactions.
+func (t *Taking) Standing() (n, epoch int64, token string) {
+	return int64(t.committed.n), int64(t.committed.epoch), tokenOf(t.o.token)
+}
+
+func tokenOf(token int) string {
+	if token == 0 {
+		return ""
+	}
+	return fmt.Sprint(token)
 }
 
 // Load raises the epoch above Kafka's and returns what is stored.
@@ -148,7 +167,7 @@ func (t *Taking) Entries(from int64) iter.Seq2[audit.Logged, error] {
 func (m message) logged() audit.Logged {
 	return audit.Logged{
 		Entry:    audit.Entry{N: int64(m.entry.n), Epoch: int64(m.entry.epoch)},
-		Position: int64(m.at + 1), Opened: m.opened,
+		Position: int64(m.at + 1), Opened: m.opened, Token: tokenOf(m.token),
 	}
 }
 

@@ -36,21 +36,21 @@ func shrink(choices []byte, tries int, fails func([]byte) bool) []byte {
 		best = candidate
 		return true
 	}
-	for size := max(len(best)/2, 1); tries > 0; size /= 2 {
-		for from := 0; from < len(best); {
-			to := min(from+size, len(best))
-			zeros := slices.Clone(best)
-			clear(zeros[from:to])
-			switch {
-			case better(slices.Delete(slices.Clone(best), from, to)):
-			case !slices.Equal(zeros, best) && better(zeros):
-				from = to
-			default:
+	for before := len(best) + 1; len(best) < before && tries > 0; {
+		before = len(best)
+		for size := max(len(best)/2, 1); size > 0; size /= 2 {
+			for from := 0; from < len(best); {
+				to := min(from+size, len(best))
+				zeros := slices.Clone(best)
+				clear(zeros[from:to])
+				if better(slices.Delete(slices.Clone(best), from, to)) {
+					continue
+				}
+				if !slices.Equal(zeros, best) {
+					better(zeros)
+				}
 				from = to
 			}
-		}
-		if size == 1 {
-			break
 		}
 	}
 	return best

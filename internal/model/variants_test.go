@@ -8,6 +8,7 @@ var variants = []struct {
 }{
 	{"Redis before Kafka", rules{redisFirst: true}, false},
 	{"no replay when a stream is taken", rules{noReplay: true}, false},
+	{"after the replay Redis is believed whatever its N", rules{believeRedis: true}, false},
 	{"the offset is not part of the transaction", rules{offsetOutside: true}, false},
 	{"N is asked for before the former owner is fenced", rules{offsetBeforeFence: true}, false},
 	{"a missing offset is taken for 0", rules{offsetFromZero: true}, false},
@@ -36,6 +37,7 @@ var variants = []struct {
 	{"no snapshots", rules{noSnapshot: true}, true},
 
 	{"at least once: a take writes nothing to the journal", rules{atLeastOnce: true, noOpening: true}, false},
+	{"at least once: N is believed, whoever set it", rules{atLeastOnce: true, believeOffset: true}, false},
 	{"at least once: entries of any epoch count", rules{atLeastOnce: true, anyEpoch: true}, false},
 	{"at least once: the last take in the log has the journal, whatever its epoch", rules{atLeastOnce: true, lateTakes: true}, false},
 	{"at least once: the entry before the events", rules{atLeastOnce: true, entryFirst: true}, false},
