@@ -95,3 +95,17 @@ func TestMetersCount(t *testing.T) {
 		}
 	}
 }
+
+func TestRestingStreamsAlertNobody(t *testing.T) {
+	for state, want := range map[audit.State]int{audit.StateReading: 2, audit.StatePaused: 1, audit.StateStopped: 0} {
+		m := NewMetrics()
+		m.ObserveStreams("one", func() []audit.StreamStatus {
+			return []audit.StreamStatus{{TenantName: "contoso", ContentType: audit.DLP, State: state, Owner: "one", Watermark: time.Now(), HoursToLoss: 3}}
+		})
+		text := scrape(t, m)
+		got := strings.Count(text, "\nconnector_hours_to_loss{") + strings.Count(text, "\nconnector_last_successful_list_timestamp_seconds{")
+		if got != want {
+			t.Errorf("%s: %d metrics that alerts look at, want %d", state, got, want)
+		}
+	}
+}

@@ -24,11 +24,13 @@ type Status struct {
 	Streams  []StreamStatus `json:"streams"`
 }
 
-// StreamStatus is a stream in /api/status. Times that are not known are null.
+// StreamStatus is a stream in /api/status. What is not known is null.
 type StreamStatus struct {
 	audit.StreamStatus
-	Since     *time.Time `json:"since"`
-	Watermark *time.Time `json:"watermark"`
+	Since       *time.Time `json:"since"`
+	Watermark   *time.Time `json:"watermark"`
+	LagSeconds  *float64   `json:"lag_seconds"`
+	HoursToLoss *float64   `json:"hours_to_loss"`
 }
 
 // status builds the answer from the streams' present state, sorted by tenant and content type.
@@ -38,9 +40,11 @@ func (s *Server) status() Status {
 		if stream.Gaps == nil {
 			stream.Gaps = []audit.GapStatus{}
 		}
-		st.Streams = append(st.Streams, StreamStatus{
-			StreamStatus: stream, Since: known(stream.Since), Watermark: known(stream.Watermark),
-		})
+		told := StreamStatus{StreamStatus: stream, Since: known(stream.Since), Watermark: known(stream.Watermark)}
+		if told.Watermark != nil {
+			told.LagSeconds, told.HoursToLoss = &stream.LagSeconds, &stream.HoursToLoss
+		}
+		st.Streams = append(st.Streams, told)
 	}
 	whole := false
 	if s.opts.Members != nil {

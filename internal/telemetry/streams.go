@@ -55,23 +55,24 @@ func (c *streams) Collect(ch chan<- prometheus.Metric) {
 		default:
 			continue
 		}
-		for _, g := range []struct {
-			desc  *prometheus.Desc
-			value float64
-		}{
-			{c.lastList, timestamp(s.LastList)},
-			{c.lastRecord, timestamp(s.LastRecord)},
-			{c.backlog, float64(s.BacklogBlobs)},
-			{c.pending, float64(s.PendingBlobs)},
-		} {
-			ch <- gaugeOf(g.desc, g.value, s)
-		}
-		if !s.Watermark.IsZero() { // before the stream was taken nobody knows
-			ch <- gaugeOf(c.hoursToLoss, s.HoursToLoss, s)
-		}
+		c.collect(ch, s)
 	}
 	ch <- prometheus.MustNewConstMetric(c.owned, prometheus.GaugeValue, float64(owned))
 	ch <- prometheus.MustNewConstMetric(c.unowned, prometheus.GaugeValue, float64(unowned))
+}
+
+// collect leaves out what would alert somebody of a stream that rests because he wanted it to.
+func (c *streams) collect(ch chan<- prometheus.Metric, s audit.StreamStatus) {
+	ch <- gaugeOf(c.lastRecord, timestamp(s.LastRecord), s)
+	ch <- gaugeOf(c.backlog, float64(s.BacklogBlobs), s)
+	ch <- gaugeOf(c.pending, float64(s.PendingBlobs), s)
+	stopped := s.State == audit.StateStopped
+	if !stopped && s.State != audit.StatePaused {
+		ch <- gaugeOf(c.lastList, timestamp(s.LastList), s)
+	}
+	if !stopped && !s.Watermark.IsZero() { // before the stream was taken nobody knows
+		ch <- gaugeOf(c.hoursToLoss, s.HoursToLoss, s)
+	}
 }
 
 func gaugeOf(d *prometheus.Desc, value float64, s audit.StreamStatus) prometheus.Metric {
