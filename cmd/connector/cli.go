@@ -38,7 +38,7 @@ type cli struct {
 type tenantFlags struct {
 	outputFlag
 
-	Tenant string `help:"Name or GUID of the tenant; default: all of them." placeholder:"TENANT"`
+	Tenant string `help:"Name or GUID of the tenant; default: the only one. With several, commands that only read answer for all, the others need it." placeholder:"TENANT"`
 }
 
 // outputFlag chooses how a command answers.
