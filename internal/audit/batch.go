@@ -31,6 +31,10 @@ type Batch struct {
 	Oldest  time.Time // CreationTime of the oldest record that has one
 	Newest  time.Time // and of the newest
 
+	// Of a single record that was a dead letter before: how often it was tried, and since when.
+	Attempts    int
+	FirstFailed time.Time
+
 	limit  int64
 	spill  func() (File, error)
 	count  int

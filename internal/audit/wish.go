@@ -99,6 +99,7 @@ type Backfill struct {
 	Asked     time.Time       `json:"asked"`
 	By        string          `json:"by,omitempty"` // who asked, as the command claims
 	Cancelled bool            `json:"cancelled,omitempty"`
+	Redrive   *RedriveFilter  `json:"redrive,omitempty"` // in mode redrive: which dead letters; From and To are empty
 }
 
 // BackfillFilters narrow a back-fill. An empty list lets everything through.
@@ -130,4 +131,6 @@ type BackfillProgress struct {
 	Error    string        `json:"error,omitempty"` // why it failed, or what could not be read
 	Started  time.Time     `json:"started"`
 	Ended    time.Time     `json:"ended,omitzero"`
+
+	Redrive *RedriveProgress `json:"redrive,omitempty"` // of a redrive
 }

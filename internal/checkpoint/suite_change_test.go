@@ -96,6 +96,10 @@ func testMove(t *testing.T, v vault) {
 func backfill(id string, ended time.Time) audit.BackfillProgress {
 	p := audit.BackfillProgress{
 		ID: id, Next: base.Add(time.Nanosecond), Blobs: 1, Records: 2, Requests: 3, State: audit.BackfillRunning, Started: base,
+		Redrive: &audit.RedriveProgress{
+			Filter: audit.RedriveFilter{Cause: audit.CauseMalformed, Since: base, ContentID: "c"}, Ends: []int64{3, 0}, Done: []int64{1, 0},
+			Behind: []audit.Hash{audit.HashOf(id)}, Letters: 4, Again: 1, Expired: 2, Known: 3, Examples: []string{"e"},
+		},
 	}
 	if !ended.IsZero() {
 		p.State, p.Error, p.Ended = audit.BackfillFailed, "a \"reason\" äöü", ended

@@ -147,6 +147,9 @@ func (d *Daemon) work(ctx context.Context, s services) error {
 	defer end(nil)
 	r := d.runner(s, deployment)
 	r.Sink = sinkSeam{s.sink, end}
+	if letters, ok := sink.LettersOf(s.sink); ok {
+		r.Letters = letters
+	}
 	if d.config.Control.Enabled {
 		err = d.runGroup(running, s, r)
 	} else {

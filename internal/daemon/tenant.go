@@ -73,6 +73,7 @@ func (t *tenant) settings(s audit.Stream) (pipeline.Settings, error) {
 	first, _ := c.Source.FirstWindow()
 	return pipeline.Settings{
 		Stream: s, Source: sourceSeam{t.client}, Background: sourceSeam{t.client.Background()}, Transform: func() (pipeline.Transform, error) { return build(), nil },
+		Reread:   reread,
 		Backfill: func(b audit.Backfill) (func() pipeline.Transform, error) { return t.backfill(s, b) },
 		// Where nothing is named, what Microsoft has enabled is read: what is switched off there stays off.
 		AutoSubscribe: c.AutoSubscribe && len(c.Streams()) > 0, FirstFetch: first, PollInterval: c.Source.PollInterval.D(),
@@ -81,6 +82,9 @@ func (t *tenant) settings(s audit.Stream) (pipeline.Settings, error) {
 		Workers: c.Source.Workers, BlobBuffer: int64(c.Source.BlobBuffer),
 	}, nil
 }
+
+// reread reads the record that a dead letter holds as the event that was refused.
+func reread(value []byte) pipeline.Content { return source.NewSingle(transform.Unwrap(value)) }
 
 // backfill is the transform of one of a stream's back-fills. A list that it names takes the place of the filter's; what
 // is filtered out by filter.not stays out.

@@ -53,13 +53,9 @@ func (w *run) backfill(ctx context.Context, id string) error {
 	if b.Cancelled {
 		return w.endFill(ctx, p, audit.BackfillCancelled)
 	}
-	f, err := w.newFilling(b)
+	work, err := w.filler(b, known)
 	if err != nil {
 		p.Error = err.Error()
-		return w.endFill(ctx, p, audit.BackfillFailed)
-	}
-	if oldest := w.Source.Now().Add(-audit.MaxAge); !known && !b.To.After(oldest) {
-		p.Error = fmt.Sprintf("everything before %s is older than the 7 days that Microsoft keeps", oldest.UTC().Format(time.RFC3339))
 		return w.endFill(ctx, p, audit.BackfillFailed)
 	}
 	w.report.log.Info("back-fill is under way", "backfill", id, "next", p.Next, "to", b.To, "mode", string(b.Mode))
@@ -68,7 +64,7 @@ func (w *run) backfill(ctx context.Context, id string) error {
 		return ok && !b.Cancelled
 	})
 	defer end()
-	p, err = w.fill(phase, f, p)
+	p, err = work(phase, p)
 	switch {
 	case err == nil:
 		return w.endFill(ctx, p, audit.BackfillDone)
@@ -76,8 +72,33 @@ func (w *run) backfill(ctx context.Context, id string) error {
 		return ctx.Err()
 	case phase.Err() != nil:
 		return w.endFill(ctx, p, audit.BackfillCancelled)
+	case errors.Is(err, errLetters):
+		p.Error = err.Error()
+		return w.endFill(ctx, p, audit.BackfillFailed)
 	}
 	return err
+}
+
+// filler returns what does a back-fill. The error says why it cannot be done.
+func (w *run) filler(b audit.Backfill, known bool) (func(context.Context, audit.BackfillProgress) (audit.BackfillProgress, error), error) {
+	if b.Redrive != nil {
+		if w.Letters == nil {
+			return nil, errors.New("dead letters can be put back from Kafka only: sink.kind must be kafka")
+		}
+		return func(ctx context.Context, p audit.BackfillProgress) (audit.BackfillProgress, error) {
+			return w.redrive(ctx, b, p)
+		}, nil
+	}
+	f, err := w.newFilling(b)
+	if err != nil {
+		return nil, err
+	}
+	if oldest := w.Source.Now().Add(-audit.MaxAge); !known && !b.To.After(oldest) {
+		return nil, fmt.Errorf("everything before %s is older than the 7 days that Microsoft keeps", oldest.UTC().Format(time.RFC3339))
+	}
+	return func(ctx context.Context, p audit.BackfillProgress) (audit.BackfillProgress, error) {
+		return w.fill(ctx, f, p)
+	}, nil
 }
 
 func (w *run) newFilling(b audit.Backfill) (*filling, error) {
@@ -167,7 +188,13 @@ func (w *run) endCancelled(ctx context.Context, current string) error {
 // endFill remembers how a back-fill ended and takes it out of the wish.
 func (w *run) endFill(ctx context.Context, p audit.BackfillProgress, state audit.BackfillState) error {
 	p.State, p.Ended = state, time.Now().UTC()
-	if err := w.note(ctx, outcome{fill: &p}); err != nil {
+	o := outcome{fill: &p}
+	if p.Redrive != nil { // of which the last letters may just be put back
+		o = outcome{change: &fillChange{id: p.ID, change: func(now *audit.BackfillProgress) {
+			now.State, now.Ended, now.Error = p.State, p.Ended, p.Error
+		}}}
+	}
+	if err := w.note(ctx, o); err != nil {
 		return err
 	}
 	w.report.log.Info("back-fill has ended", "backfill", p.ID, "state", string(state), "blobs", p.Blobs,

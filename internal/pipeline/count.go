@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"slices"
 	"time"
 
 	"o365-kafka-connector/internal/audit"
@@ -23,12 +24,16 @@ func (w *run) count(group []outcome, gaps []audit.Gap, receipt audit.Receipt) {
 		switch {
 		case o.failed:
 			o.job.fill.fail()
+		case o.job != nil && o.job.letter != nil && o.job.letter.Record:
+			records += w.countRecord(o, receipt)
 		case o.batch != nil:
 			records += o.batch.Len()
 			o.job.fill.count(o.batch.Len())
 			w.Meter.Blob(w.Stream, done)
 			w.Meter.Records(w.Stream, filtered, o.filtered)
-			w.Meter.Published(w.Stream, since(now, o.job.blob.Created), since(now, o.batch.Oldest))
+			if o.job.letter == nil {
+				w.Meter.Published(w.Stream, since(now, o.job.blob.Created), since(now, o.batch.Oldest))
+			}
 		case o.pending != nil:
 			w.Meter.Blob(w.Stream, pending)
 		case o.dead != nil:
@@ -54,6 +59,22 @@ func (w *run) count(group []outcome, gaps []audit.Gap, receipt audit.Receipt) {
 	w.Meter.Records(w.Stream, published, records)
 	w.Meter.Records(w.Stream, deadLettered, len(receipt.Refused))
 	w.report.published(records)
+}
+
+// countRecord counts a single record that was a dead letter, and returns how many are published.
+func (w *run) countRecord(o outcome, receipt audit.Receipt) int {
+	if o.dead != nil {
+		w.Meter.DeadLetter(w.Stream, o.dead.Cause)
+		w.report.log.Warn("record is a dead letter again", "content_id", o.dead.Blob.ID, "ordinal", o.dead.Ordinal,
+			"cause", string(o.dead.Cause), "error", o.dead.Error, "attempts", o.dead.Attempts)
+		return 0
+	}
+	if slices.ContainsFunc(receipt.Refused, func(d audit.DeadLetter) bool {
+		return d.Blob.ID == o.job.blob.ID && d.Ordinal == o.job.letter.Ordinal
+	}) {
+		o.job.redrive.refused.Add(1)
+	}
+	return o.batch.Len()
 }
 
 func since(now, t time.Time) time.Duration {

@@ -37,13 +37,16 @@ type world struct {
 	when      map[string]time.Time // a record was delivered first
 	delivered map[string]int
 	letters   []audit.DeadLetter
-	lists     []audit.Window
-	fetches   map[string]int
-	opened    int
-	starts    []time.Time
-	enabled   bool
-	answered  bool          // by the service
-	skew      time.Duration // of the local clock, which counts until the service has answered
+	tries     map[string]int // by content id: of the last batch with it
+
+	lettersErr error
+	lists      []audit.Window
+	fetches    map[string]int
+	opened     int
+	starts     []time.Time
+	enabled    bool
+	answered   bool          // by the service
+	skew       time.Duration // of the local clock, which counts until the service has answered
 
 	onSubscribed func()
 	onList       func(w audit.Window) error // before the first blob
@@ -70,7 +73,7 @@ func newWorld() *world {
 	return &world{
 		place: map[string]int{}, when: map[string]time.Time{},
 		partly: map[string]bool{}, delivered: map[string]int{}, fetches: map[string]int{}, enabled: true,
-		ledger: map[audit.Hash]bool{}, headers: map[string]string{},
+		ledger: map[audit.Hash]bool{}, headers: map[string]string{}, tries: map[string]int{},
 	}
 }
 
@@ -247,6 +250,7 @@ func (s fakeSink) Publish(ctx context.Context, c audit.Commit) (audit.Receipt, e
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, b := range c.Batches {
+		s.tries[b.Blob.ID] = b.Attempts
 		for e, err := range b.Events() {
 			if err != nil {
 				return audit.Receipt{}, err
@@ -292,7 +296,7 @@ func (m noMeter) Fenced(audit.Stream) {
 func (w *world) runner() *Runner {
 	log := slog.New(slog.DiscardHandler)
 	return &Runner{
-		Sink: fakeSink{w}, Checkpoints: fakeStore{w}, Operator: fakeOperator{w}, Meter: noMeter{}, Board: NewBoard(log, "test"),
+		Sink: fakeSink{w}, Letters: fakeLetters{w}, Checkpoints: fakeStore{w}, Operator: fakeOperator{w}, Meter: noMeter{}, Board: NewBoard(log, "test"),
 		Budget: NewBudget(32 << 20), Spool: NewSpool("", 1<<30), Log: log, Drain: 5 * time.Second,
 		Group: Group{Blobs: 250, Records: 10000, Linger: 500 * time.Millisecond},
 	}
@@ -307,6 +311,7 @@ func (w *world) settings() Settings {
 			}
 			return func() Transform { return elsewhere{topic: b.Topic} }, nil
 		},
+		Reread:        func(value []byte) Content { return &fakeContent{records: []string{string(value)}} },
 		AutoSubscribe: true, FirstFetch: time.Hour, PollInterval: 30 * time.Second, Overlap: 5 * time.Minute,
 		SweepInterval: 30 * time.Minute, SweepDepth: 24 * time.Hour, Workers: 4, BlobBuffer: 4 << 20,
 	}

@@ -39,15 +39,15 @@ func (w *run) drop() error {
 }
 
 // asksLedger reports whether the outcome is void if its blob is done already.
-func (o outcome) asksLedger() bool { return o.job != nil && !o.job.fill.aside() }
+func (o outcome) asksLedger() bool { return o.job != nil && o.job.letter == nil && !o.job.fill.aside() }
 
 // settleJob ends a claim.
 func (w *run) settleJob(j job, ok bool) {
 	if j.fill.aside() {
-		j.fill.settle(j.blob.Hash(), ok)
+		j.fill.settle(j.hash(), ok)
 		return
 	}
-	w.claims.settle(j.blob.Hash(), ok)
+	w.claims.settle(j.hash(), ok)
 }
 
 // settle ends what an outcome stands for and gives back what it holds.
@@ -165,10 +165,11 @@ func (w *run) fresh(ctx context.Context, group []outcome) ([]outcome, error) {
 // compose puts a group together.
 func (w *run) compose(group []outcome) audit.Commit {
 	c := audit.Commit{Entry: audit.Entry{N: w.ledger.next(), Epoch: w.epoch, Time: time.Now().UTC(), Progress: w.ledger.at()}}
+	var lost []audit.DeadLetter // that are no gap yet
 	for _, o := range group {
 		switch {
 		case o.batch != nil:
-			if o.job.fill.marks() {
+			if o.job.marks() {
 				c.Entry.Done = append(c.Entry.Done, o.job.blob.Hash())
 			}
 			if o.batch.Len() > 0 {
@@ -177,15 +178,24 @@ func (w *run) compose(group []outcome) audit.Commit {
 		case o.pending != nil:
 			c.Entry.Pending = append(c.Entry.Pending, *o.pending)
 		case o.dead != nil:
-			c.Entry.Done = append(c.Entry.Done, o.job.blob.Hash())
+			if o.job.letter == nil {
+				c.Entry.Done = append(c.Entry.Done, o.job.blob.Hash())
+				lost = append(lost, *o.dead)
+			}
 			c.DeadLetters = append(c.DeadLetters, *o.dead)
 		}
 		o.add(&c)
+		if o.job != nil && o.job.letter != nil {
+			w.putBack(&c.Entry, o)
+		}
+		if o.change != nil {
+			w.changeFill(&c.Entry, *o.change)
+		}
 		if o.snapshot {
 			c.Entry.Snapshot = w.snapshot()
 		}
 	}
-	c.Entry.Gaps = append(c.Entry.Gaps, gapsOf(c.DeadLetters, c.Entry.Time)...)
+	c.Entry.Gaps = append(c.Entry.Gaps, gapsOf(lost, c.Entry.Time)...)
 	for _, g := range c.Entry.Gaps {
 		c.Status = append(c.Status, audit.StatusMessage{
 			Stream: w.Stream, Kind: "gap", Time: c.Entry.Time, From: g.From, To: g.To, Cause: g.Cause, Count: g.Count,

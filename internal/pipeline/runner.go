@@ -19,6 +19,7 @@ type Settings struct {
 	Background    Source                    // the same for backlog and back-fills, whose requests take what the others leave; nil: Source
 	Transform     func() (Transform, error) // a new one for each worker
 	Backfill      FillTransform             // nil: back-fills fail
+	Reread        func([]byte) Content      // the record that a dead letter holds; nil: it cannot be put back
 	AutoSubscribe bool
 	FirstFetch    time.Duration // how far back a new stream begins
 	CatchUpAfter  time.Duration // further behind than this: what happens now first, the backlog beside it; 0: in order
@@ -40,6 +41,7 @@ type Group struct {
 // Runner holds what all runs of the process share.
 type Runner struct {
 	Sink        Sink
+	Letters     Letters // nil: the sink keeps none that could be read back
 	Checkpoints Checkpointer
 	Operator    Operator // nil: nobody asks for anything
 	Meter       Meter
@@ -119,6 +121,25 @@ type job struct {
 	last  bool           // there will be no further try
 	fill  *filling       // the back-fill that it belongs to; nil: the stream itself
 	slots chan struct{}  // of which it holds one; nil: none
+
+	letter  *audit.Letter // that is put back; nil: none
+	redrive *redriving    // by whom
+}
+
+// hash is what the job is claimed by. Of a blob, any number of records may be dead letters.
+func (j job) hash() audit.Hash {
+	if j.letter != nil && j.letter.Record {
+		return j.letter.Hash()
+	}
+	return j.blob.Hash()
+}
+
+// marks reports whether the blob is done for the stream when it is published.
+func (j job) marks() bool {
+	if j.letter != nil {
+		return !j.letter.Record
+	}
+	return j.fill.marks()
 }
 
 func (j job) release() {

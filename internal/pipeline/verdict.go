@@ -32,6 +32,9 @@ func (w *run) giveBack(j job, f *audit.Fault) outcome {
 		return outcome{job: &j, failed: true}
 	}
 	now := w.Source.Now().UTC()
+	if j.letter != nil {
+		return outcome{job: &j, dead: again(*j.letter, f, now)}
+	}
 	p := nextPending(j, f, now)
 	if !j.last && !expired(p.Blob, now) && (!hopeless(p) || !w.brake.lose()) {
 		return outcome{job: &j, pending: &p}

@@ -35,6 +35,7 @@ type outcome struct {
 	desired *audit.Desired
 	move    *audit.WatermarkMove
 	fill    *audit.BackfillProgress
+	change  *fillChange
 	forget  bool   // the ledger is emptied, as the watermark moves
 	failed  bool   // a blob of a back-fill that is left out
 	noted   *tally // of whoever waits for it to be stored
@@ -185,8 +186,7 @@ func (w *run) judge(f *audit.Fault) *audit.Fault {
 // attempt downloads the blob once and turns its records into a batch.
 func (p worker) attempt(ctx context.Context) (outcome, error) {
 	blob := p.job.blob
-	p.job.fill.asked()
-	content, err := p.source(p.job.slots).Fetch(ctx, p.Stream, blob)
+	content, err := p.open(ctx)
 	if err != nil {
 		return outcome{}, fmt.Errorf("fetch blob: %w", err)
 	}
@@ -196,6 +196,9 @@ func (p worker) attempt(ctx context.Context) (outcome, error) {
 		return outcome{}, err
 	}
 	out := outcome{job: &p.job, reserved: reserved, batch: audit.NewBatch(p.Stream, blob, limit, p.Spool.File)}
+	if l := p.job.letter; l != nil && l.Record {
+		out.batch.Attempts, out.batch.FirstFailed = l.Attempts, l.FirstFailed
+	}
 	out.batch.Headers = p.job.fill.headers(p.transform.Headers(blob))
 	if out.filtered, err = p.fill(out.batch, content); err != nil {
 		return outcome{}, joinRelease(err, out)
@@ -244,6 +247,9 @@ func (p worker) fill(b *audit.Batch, content Content) (filtered int, err error) 
 			return filtered, fmt.Errorf("read blob: %w", err)
 		}
 		*current = r
+		if !p.job.only(current) {
+			continue
+		}
 		e, keep, err := p.transform.Event(p.job.blob, current)
 		if err != nil {
 			return filtered, &audit.Fault{

@@ -29,7 +29,10 @@ func loggedExamples() []audit.Logged {
 		{From: at(6), To: at(7), Cause: audit.CauseAge, Count: 8, Noted: at(9)},
 		{From: at(10), Cause: audit.CauseStopped, Noted: at(11)},
 	}
-	fills := []audit.BackfillProgress{{ID: "f", Next: at(12), Blobs: 1, Records: 2, Requests: 3, State: audit.BackfillFailed, Error: "why", Started: at(13), Ended: at(14)}}
+	fills := []audit.BackfillProgress{{ID: "f", Next: at(12), Blobs: 1, Records: 2, Requests: 3, State: audit.BackfillFailed, Error: "why", Started: at(13), Ended: at(14), Redrive: &audit.RedriveProgress{
+		Filter: audit.RedriveFilter{Cause: audit.CauseMalformed, Since: at(15), ContentID: "c"}, Ends: []int64{3, 0}, Done: []int64{1, 0},
+		Behind: []audit.Hash{audit.HashOf("x")}, Letters: 4, Again: 1, Expired: 2, Known: 3, Examples: []string{"e"},
+	}}}
 	progress := audit.Progress{Watermark: at(15), Swept: at(16), SweptFully: at(17), SubscribeTried: at(18), Head: audit.Window{Start: at(19), End: at(20)}}
 	return []audit.Logged{
 		{Entry: audit.Entry{N: 1, Epoch: 1763884800000000, Time: at(0), Progress: progress, Snapshot: &audit.Snapshot{

@@ -69,11 +69,16 @@ func (p *publisher) refusal(b *txn.Batch, from origin, why error) audit.DeadLett
 		cause = audit.CauseRefused
 	}
 	id, _ := b.Header(0, "record_id")
+	batch := p.commit.Batches[from.batch]
+	first := batch.FirstFailed
+	if first.IsZero() {
+		first = now
+	}
 	return audit.DeadLetter{
-		Stream: p.stream, Blob: p.commit.Batches[from.batch].Blob,
+		Stream: p.stream, Blob: batch.Blob,
 		Record: true, RecordID: string(id), Ordinal: int(from.ordinal),
 		Value: append([]byte(nil), value...), Size: int64(len(value)), SHA256: hex.EncodeToString(sum[:]),
-		Cause: cause, Error: why.Error(), Attempts: 1, FirstFailed: now, LastFailed: now,
+		Cause: cause, Error: why.Error(), Attempts: batch.Attempts + 1, FirstFailed: first, LastFailed: now,
 	}
 }
 
