@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -25,6 +24,7 @@ type job struct {
 	command Command
 	tenant  audit.Tenant
 	message message
+	late    bool // its deadline came before its turn
 }
 
 // take checks a message and sets about doing it; it does not wait for the end. The function is called once: with true
@@ -47,24 +47,17 @@ func (n *generation) take(ctx context.Context, m message, end func(bool)) {
 		err := invalid("stream " + s.Key() + " belongs to another partition: the members' numbers of partitions differ, or the control topic has another number than control.partitions")
 		n.work.Go(func() { end(n.refuse(ctx, j.command, err)) })
 	default:
-		wait, done := n.lanes.enter(lane(j, s, ofStream))
+		p := n.lanes.enter(lane(j, s, ofStream))
 		n.work.Go(func() {
-			defer done()
-			if !wait(ctx) {
+			defer p.leave()
+			j.late = !p.wait(ctx, j.command.Deadline(n.config.MaxAge.D()))
+			if ctx.Err() != nil {
 				end(false)
 				return
 			}
-			end(n.do(ctx, j))
+			end(n.do(context.WithValue(ctx, placeKey{}, p), j))
 		})
 	}
-}
-
-// lane names what commands are done one after the other.
-func lane(j job, s audit.Stream, ofStream bool) string {
-	if ofStream {
-		return s.Key()
-	}
-	return j.tenant.ID + " " + string(j.command.Name)
 }
 
 // parse reads a command; nothing of an unsigned one counts but where its refusal goes.
@@ -145,40 +138,4 @@ func (n *generation) passOn(ctx context.Context, j job, shard int) bool {
 	}
 	n.log.Debug("command passed on to its stream's partition", "id", c.ID, "command", string(c.Name), "from", m.partition, "to", shard)
 	return true
-}
-
-// lanes has commands of a kind wait for those that came before.
-type lanes struct {
-	mu   sync.Mutex // guards the following
-	last map[string]chan struct{}
-}
-
-// enter takes a place. The first function waits for it and answers false if the context ends first; the second gives
-// it back.
-func (l *lanes) enter(name string) (wait func(context.Context) bool, done func()) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.last == nil {
-		l.last = map[string]chan struct{}{}
-	}
-	before, mine := l.last[name], make(chan struct{})
-	l.last[name] = mine
-	wait = func(ctx context.Context) bool {
-		if before != nil {
-			select {
-			case <-before:
-			case <-ctx.Done():
-			}
-		}
-		return ctx.Err() == nil
-	}
-	done = func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if l.last[name] == mine {
-			delete(l.last, name)
-		}
-		close(mine)
-	}
-	return wait, done
 }

@@ -28,7 +28,7 @@ func (n *generation) do(ctx context.Context, j job) bool {
 		return false
 	case before != nil:
 		return n.repeat(ctx, c, before)
-	case err != nil || !time.Now().Before(deadline):
+	case err != nil || j.late || !time.Now().Before(deadline):
 		// Not remembered: the same command with a later deadline is still good.
 		n.abandon(ctx, a)
 		return a.finish(ctx, expired(deadline, err)) == nil
