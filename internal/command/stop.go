@@ -137,7 +137,7 @@ func (s *stop) drain(ctx context.Context) error {
 	if err := s.wish(ctx, desire{state: audit.Stopped, since: s.client.Now()}); err != nil {
 		return err
 	}
-	control.LetPass(ctx) // so that a start can call the stop off
+	control.LetPass(ctx)                      // so that a start can call the stop off
 	lost, stopped := time.Time{}, time.Time{} // since when
 	for {
 		status, err := s.status(ctx, s.store)
