@@ -72,11 +72,12 @@ func (w Wish) Backfill(id string) (Backfill, bool) {
 }
 
 // WatermarkWish asks for another watermark. The owner obeys while the stream is paused, once: it remembers the command
-// as Checkpoint.Moved.
+// as Checkpoint.Moved and takes it out of the wish. Whoever has the stream go on takes it out, too.
 type WatermarkWish struct {
 	To      time.Time `json:"to,omitzero"`       // the new watermark
 	Reset   bool      `json:"reset,omitempty"`   // forget what was delivered, too; a zero To is then the first fetch
 	Command string    `json:"command,omitempty"` // id of the command that asked
+	Until   time.Time `json:"until,omitzero"`    // it is not obeyed later than that; zero: at any time
 }
 
 // BackfillMode says what a back-fill publishes.

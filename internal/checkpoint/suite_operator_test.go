@@ -84,7 +84,7 @@ func testWish(t *testing.T, v vault) {
 	}
 	want := audit.Wish{
 		State: audit.Stopped, Since: base, By: "äöü \x00", Command: "c-1",
-		Watermark: &audit.WatermarkWish{To: base.Add(-time.Hour), Reset: true, Command: "c-2"},
+		Watermark: &audit.WatermarkWish{To: base.Add(-time.Hour), Reset: true, Command: "c-2", Until: base.Add(time.Hour)},
 		Backfills: []audit.Backfill{{
 			ID: "b-1", From: base.Add(-time.Hour), To: base, Mode: audit.BackfillRepublish, Topic: "again",
 			Filters: audit.BackfillFilters{RecordTypes: []string{"1"}, Workloads: []string{"Exchange"}, Operations: []string{"Send", "x"}},

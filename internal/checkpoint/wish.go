@@ -79,7 +79,7 @@ func encodeWish(w audit.Wish, now time.Time) (string, error) {
 	w.Since = w.Since.UTC()
 	if w.Watermark != nil {
 		move := *w.Watermark
-		move.To = move.To.UTC()
+		move.To, move.Until = move.To.UTC(), move.Until.UTC()
 		w.Watermark = &move
 	}
 	w.Backfills = slices.Clone(w.Backfills)

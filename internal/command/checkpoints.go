@@ -119,12 +119,21 @@ type move struct {
 }
 
 func (c *call) setCheckpoint(ctx context.Context) error {
-	return c.moveCheckpoint(ctx, audit.WatermarkWish{To: c.command.Arguments.Watermark, Command: c.command.ID})
+	return c.moveCheckpoint(ctx, audit.WatermarkWish{To: c.command.Arguments.Watermark, Command: c.command.ID, Until: c.until()})
 }
 
 // resetCheckpoint forgets what was delivered; the stream begins again where a new one would.
 func (c *call) resetCheckpoint(ctx context.Context) error {
-	return c.moveCheckpoint(ctx, audit.WatermarkWish{Reset: true, Command: c.command.ID})
+	return c.moveCheckpoint(ctx, audit.WatermarkWish{Reset: true, Command: c.command.ID, Until: c.until()})
+}
+
+// until is when the command expires; one of the command line is sent when it is done.
+func (c *call) until() time.Time {
+	sent := c.command
+	if sent.Origin.Time.IsZero() {
+		sent.Origin.Time = time.Now()
+	}
+	return sent.Deadline(c.options.Config.Control.MaxAge.D()).UTC().Truncate(time.Second)
 }
 
 func (c *call) moveCheckpoint(ctx context.Context, wish audit.WatermarkWish) error {
@@ -169,15 +178,28 @@ func (m *move) paused(ctx context.Context) error {
 	}
 	idle := []audit.State{audit.StateUnowned, audit.StatePaused, starting}
 	if state != audit.Paused || !slices.Contains(idle, status.State) {
-		return refused("not_paused", fmt.Sprintf("stream %s is not paused", m.stream()),
-			"run pause "+m.typed()+" first, and resume "+m.typed()+" afterwards")
+		return m.refuseUnpaused()
 	}
 	return nil
 }
 
+func (m *move) refuseUnpaused() error {
+	return refused("not_paused", fmt.Sprintf("stream %s is not paused", m.stream()),
+		"run pause "+m.typed()+" first, and resume "+m.typed()+" afterwards")
+}
+
 // ask writes the wish and waits until the owner, if there is one, has obeyed.
 func (m *move) ask(ctx context.Context) error {
-	err := m.store.ChangeWish(ctx, m.stream(), func(w *audit.Wish) { w.Watermark = &m.wish })
+	paused := true
+	err := m.store.ChangeWish(ctx, m.stream(), func(w *audit.Wish) {
+		paused = w.State == "" || w.State == audit.Paused // still; empty: what the checkpoint says counts
+		if paused {
+			w.Watermark = &m.wish
+		}
+	})
+	if err == nil && !paused {
+		err = m.refuseUnpaused()
+	}
 	if err != nil {
 		return err
 	}
@@ -195,7 +217,8 @@ func (m *move) ask(ctx context.Context) error {
 	case err != nil:
 		return fmt.Errorf("wait for the stream's owner, which obeys all the same: %w", err)
 	case !owned:
-		return m.answer(control.OutcomeAccepted, "It is done when an instance takes the stream: nobody runs it now.")
+		return m.answer(control.OutcomeAccepted, "It is done when an instance takes the stream before "+stamp(m.wish.Until)+
+			", unless the stream goes on before: nobody runs it now.")
 	case !ok:
 		return m.answer(control.OutcomeAccepted, "Its owner has not obeyed yet; run checkpoint show to see.")
 	}

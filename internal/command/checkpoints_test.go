@@ -105,3 +105,43 @@ func TestCheckpointDryRun(t *testing.T) {
 		t.Errorf("wish %+v", w)
 	}
 }
+
+// TestAMoveEndsWithThePause asks for a reset that nobody obeys before the stream is wanted to go on.
+func TestAMoveEndsWithThePause(t *testing.T) {
+	for _, line := range []string{"!resume content_type=Audit.Exchange", "!start-subscription content_type=Audit.Exchange"} {
+		r := newRig(t, emulator.Config{})
+		s := stream(audit.Exchange)
+		r.do("!pause content_type=Audit.Exchange")
+		got := r.do("!checkpoint reset content_type=Audit.Exchange")
+		w := r.wish(s).Watermark
+		if got.outcome != control.OutcomeAccepted || w == nil || time.Until(w.Until) < 23*time.Hour || time.Until(w.Until) > 25*time.Hour {
+			t.Fatalf("%+v, wish %+v", got, w)
+		}
+		if !strings.Contains(got.text, "It is done when an instance takes the stream before "+w.Until.Format("2006-01-02T15:04:05Z")) {
+			t.Errorf("text %q", got.text)
+		}
+		if got := r.do(line); got.err != nil {
+			t.Fatal(got.err)
+		}
+		if w := r.wish(s); w.State != audit.Running || w.Watermark != nil {
+			t.Errorf("%s: wish %+v", line, w)
+		}
+	}
+}
+
+// A resume between a look at the stream and the change of its wish is not followed by a move.
+func TestCheckpointIsNotMovedAfterAResume(t *testing.T) {
+	r := newRig(t, emulator.Config{})
+	s := stream(audit.Exchange)
+	r.do("!pause content_type=Audit.Exchange")
+	r.asked = func() {
+		r.asked = nil
+		if err := r.store.ChangeWish(t.Context(), s, func(w *audit.Wish) { w.State = audit.Running }); err != nil {
+			t.Error(err)
+		}
+	}
+	r.do("!checkpoint reset content_type=Audit.Exchange").refused(t, control.OutcomeRefused, "is not paused")
+	if w := r.wish(s); w.Watermark != nil {
+		t.Errorf("wish %+v", w)
+	}
+}

@@ -35,6 +35,9 @@ func (c *call) wish(ctx context.Context, d desire) error {
 			return
 		}
 		w.State, w.Since, w.By, w.Command = d.state, d.since.UTC(), c.command.IssuedBy, c.command.ID
+		if d.state != audit.Paused { // else the next pause would bring a move that nobody expects any more
+			w.Watermark = nil
+		}
 	})
 }
 

@@ -8,19 +8,34 @@ import (
 	"o365-kafka-connector/internal/audit"
 )
 
-// move sets the watermark as operators ask for it, once for each command. It must not be called while the publisher
-// runs.
+// move sets the watermark as operators ask for it, once for each command, and takes out of the wish what is dealt with. It
+// must not be called while the publisher runs.
 func (w *run) move(ctx context.Context, m *audit.WatermarkWish) error {
-	if m == nil || m.Command == w.memory.mover() {
-		return nil
-	}
-	now := w.Source.Now().UTC().Truncate(time.Second)
-	to := m.To.UTC().Truncate(time.Second)
 	switch {
+	case m == nil:
+		return nil
+	case m.Command == w.memory.mover():
+	case !m.Until.IsZero() && time.Now().After(m.Until):
+		w.report.log.Warn("watermark stays: the command to move it has expired", "command", m.Command, "until", m.Until)
 	case m.To.IsZero() && !m.Reset:
 		w.report.log.Warn("watermark stays: nobody says where it should be", "command", m.Command)
-		return nil
-	case m.To.IsZero():
+	default:
+		if err := w.moveTo(ctx, m); err != nil {
+			return err
+		}
+	}
+	w.changeWish(ctx, func(wish *audit.Wish) {
+		if wish.Watermark != nil && wish.Watermark.Command == m.Command {
+			wish.Watermark = nil
+		}
+	})
+	return nil
+}
+
+func (w *run) moveTo(ctx context.Context, m *audit.WatermarkWish) error {
+	now := w.Source.Now().UTC().Truncate(time.Second)
+	to := m.To.UTC().Truncate(time.Second)
+	if m.To.IsZero() {
 		to = firstStart(now, w.FirstFetch)
 	}
 	to = earliest(latest(to, now.Add(-audit.MaxAge)), now)

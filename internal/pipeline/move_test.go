@@ -167,3 +167,44 @@ func TestKilledResetKeepsWhatIsPending(t *testing.T) {
 		}
 	}
 }
+
+// TestObeyedMoveIsTakenOutOfTheWish has the checkpoint forget who moved the watermark, as one that is built anew does.
+func TestObeyedMoveIsTakenOutOfTheWish(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, now := pausedWorld(t)
+		w.askMove(audit.WatermarkWish{Reset: true, To: now.Add(-time.Minute), Command: "c1"})
+		w.runFor(t, time.Minute)
+		w.mu.Lock()
+		left, moved := w.wish.Watermark, w.c.Moved
+		w.c.Moved = ""
+		w.mu.Unlock()
+		if left != nil || moved != "c1" {
+			t.Errorf("moved by %q, the wish is still %+v", moved, left)
+		}
+		w.ask(audit.Running)
+		w.runFor(t, time.Hour)
+		w.ask(audit.Paused)
+		w.runFor(t, time.Minute)
+		if c := w.stored(); c.Moved != "" {
+			t.Errorf("moved again by %q", c.Moved)
+		}
+	})
+}
+
+// TestAWatermarkWishExpires has nobody run the stream until long after a reset was asked for.
+func TestAWatermarkWishExpires(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, now := pausedWorld(t)
+		w.askMove(audit.WatermarkWish{Reset: true, To: now.Add(-90 * time.Minute), Command: "c1", Until: now.Add(24 * time.Hour)})
+		time.Sleep(24*time.Hour + time.Second)
+		w.runFor(t, time.Minute)
+		if c := w.stored(); c.Moved != "" || w.wish.Watermark != nil {
+			t.Errorf("moved by %q, wish %+v", c.Moved, w.wish.Watermark)
+		}
+		w.askMove(audit.WatermarkWish{To: now, Command: "c2", Until: time.Now().Add(time.Minute)})
+		w.runFor(t, 30*time.Second)
+		if c := w.stored(); c.Moved != "c2" {
+			t.Errorf("moved by %q", c.Moved)
+		}
+	})
+}
