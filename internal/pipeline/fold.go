@@ -22,6 +22,9 @@ type fold struct {
 	redis int64 // number that the checkpoint stands at; -1: it is rebuilt, from whatever number comes first
 	count func(audit.Logged) error
 
+	position int64 // of the checkpoint; 0: it is rebuilt
+	hint     bool  // N proves nothing: without transactions former owners may set it
+
 	last    int64 // the newest number that counts, that of the checkpoint included; -1: none
 	certain int64 // the newest number that is known to be committed, of those that were read; -1: none
 	held    *audit.Logged
@@ -38,6 +41,8 @@ func newFold(kafka, redis int64, count func(audit.Logged) error) *fold {
 func (f *fold) add(l audit.Logged) error {
 	f.met = true
 	switch {
+	case f.position > 0 && l.Position > f.position && l.Token == "" && !l.Opened && l.Entry.N <= f.redis:
+		return fmt.Errorf("%w: entry %d was written anew after its N was deleted", errHole, l.Entry.N)
 	case l.Opened:
 		if l.Entry.Epoch >= f.epoch {
 			f.owner, f.epoch = l.Token, l.Entry.Epoch
@@ -57,7 +62,7 @@ func (f *fold) add(l audit.Logged) error {
 
 // fenced takes an entry that was written without a transaction.
 func (f *fold) fenced(l audit.Logged) error {
-	if f.owner == "" {
+	if f.owner == "" || l.Entry.Epoch > f.epoch { // its take may have expired
 		f.owner, f.epoch = l.Token, l.Entry.Epoch
 	}
 	if l.Token != f.owner {
@@ -111,11 +116,11 @@ func (f *fold) end() (int64, error) {
 			return 0, fmt.Errorf("%w: entry %d follows upon entry %d", errHole, n, f.last)
 		}
 	}
-	if f.last < f.kafka && (f.met || f.redis >= 0) {
+	if f.last < f.kafka && !f.hint && (f.met || f.redis >= 0) {
 		return 0, fmt.Errorf("%w: they end with entry %d, and entry %d was committed", errHole, f.last, f.kafka)
 	}
 	return max(f.last, 0), nil
 }
 
 // ahead reports whether the checkpoint holds entries that Kafka never heard of.
-func (f *fold) ahead() bool { return f.kafka >= 0 && f.redis > max(f.kafka, f.certain) }
+func (f *fold) ahead() bool { return !f.hint && f.kafka >= 0 && f.redis > max(f.kafka, f.certain) }

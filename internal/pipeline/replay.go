@@ -33,6 +33,7 @@ type replay struct {
 func (p *replay) onward(ctx context.Context, c audit.Checkpoint) (int64, error) {
 	// The last message before the position is the checkpoint's own entry, which names the take that wrote it.
 	f := p.fold(ctx, c.N)
+	f.position = c.Position
 	n, err := p.read(ctx, c.Position-1, f)
 	if err != nil {
 		return 0, err
@@ -78,6 +79,7 @@ func (p *replay) fold(ctx context.Context, redis int64) *fold {
 
 // read folds the journal from a position on and returns the number at which the stream stands.
 func (p *replay) read(ctx context.Context, from int64, f *fold) (int64, error) {
+	f.hint = p.standing.Token != ""
 	for l, err := range p.publisher.Entries(ctx, from) {
 		if err == nil {
 			err = f.add(l)

@@ -125,7 +125,7 @@ func (r *Runner) catchUp(ctx context.Context, p *replay, t *taken, ok bool) (n i
 		p.report.log.Info("checkpoint was brought up to date from the journal", "entries", p.entries, "took", time.Since(began))
 	}
 	ok, err = r.load(ctx, p.report, t, 0)
-	if err == nil && !ok {
+	if err == nil && (!ok || t.checkpoint.N != n) {
 		err = fmt.Errorf("load checkpoint: %w", audit.ErrLost)
 	}
 	return n, ok, err
@@ -161,7 +161,7 @@ func (r *Runner) reset(ctx context.Context, s Settings, t *taken, from beginning
 		return fresh, fmt.Errorf("reset checkpoint: %w", err)
 	}
 	ok, err := r.load(ctx, report, t, 0)
-	if err == nil && !ok {
+	if err == nil && (!ok || t.checkpoint.N != fresh.N) {
 		err = fmt.Errorf("load checkpoint: %w", audit.ErrLost)
 	}
 	if err != nil {
