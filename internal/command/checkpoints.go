@@ -148,22 +148,43 @@ func (c *call) moveCheckpoint(ctx context.Context, wish audit.WatermarkWish) err
 	if err != nil {
 		return err
 	}
-	m := &move{call: c, store: store, wish: wish, from: known.Progress.Watermark, to: wish.To}
-	if m.to.IsZero() {
-		first, _ := c.tenant().Source.FirstWindow()
-		m.to = time.Now().UTC().Add(-first).Truncate(time.Second)
-		m.wish.To = m.to // the owner begins where the answer says
+	m := &move{call: c, store: store, wish: wish, from: known.Progress.Watermark}
+	again := known.Moved == c.command.ID
+	if m.wish, err = m.asked(ctx); err != nil {
+		return err
 	}
+	if again && wish.Reset {
+		m.wish.To = known.FirstStart
+	}
+	m.to = m.wish.To // the owner begins where the answer says
 	if c.command.Arguments.DryRun {
 		return m.dryRun(ctx)
 	}
-	if known.Moved == c.command.ID { // done again
+	if again {
 		return m.answer(control.OutcomeDone, "")
 	}
 	if err := m.paused(ctx); err != nil {
 		return err
 	}
 	return m.ask(ctx)
+}
+
+// asked is the wish as the same command has stored it, or else with a time: a command that is done again begins where its
+// first answer says.
+func (m *move) asked(ctx context.Context) (audit.WatermarkWish, error) {
+	out := m.wish
+	stored, err := m.store.Wish(ctx, m.stream())
+	if err != nil {
+		return out, err
+	}
+	if w := stored.Watermark; w != nil && w.Command == out.Command {
+		return *w, nil
+	}
+	if out.To.IsZero() {
+		first, _ := m.tenant().Source.FirstWindow()
+		out.To = time.Now().UTC().Add(-first).Truncate(time.Second)
+	}
+	return out, nil
 }
 
 // paused refuses to move the watermark under a stream that reads.

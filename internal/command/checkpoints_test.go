@@ -145,3 +145,33 @@ func TestCheckpointIsNotMovedAfterAResume(t *testing.T) {
 		t.Errorf("wish %+v", w)
 	}
 }
+
+// TestAResetThatIsDoneAgainAnswersTheSame does one command three times: twice before the owner obeys, and once after.
+func TestAResetThatIsDoneAgainAnswersTheSame(t *testing.T) {
+	r := newRig(t, emulator.Config{})
+	s := stream(audit.Exchange)
+	h := r.take(s, audit.Checkpoint{FirstStart: noon, Progress: audit.Progress{Watermark: noon}})
+	r.do("!pause content_type=Audit.Exchange")
+	c, err := control.New("checkpoint reset", "", map[string]any{"content_type": "Audit.Exchange"}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.ID = "once"
+	first := r.run(t.Context(), c)
+	time.Sleep(1100 * time.Millisecond)
+	if again := r.run(t.Context(), c); again.text != first.text || again.context != first.context {
+		t.Errorf("done again: %+v\nfirst: %+v", again, first)
+	}
+	w := r.wish(s).Watermark
+	e := audit.Entry{N: 1, Time: noon, Watermark: &audit.WatermarkMove{To: w.To, Command: w.Command}, Forget: true}
+	if err := h.Apply(t.Context(), e, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.store.ChangeWish(t.Context(), s, func(w *audit.Wish) { w.Watermark = nil }); err != nil {
+		t.Fatal(err)
+	}
+	begins, _, _ := strings.Cut(first.text, "\n")
+	if again := r.run(t.Context(), c); again.outcome != control.OutcomeDone || again.text != begins {
+		t.Errorf("done again after the owner obeyed: %+v, want %s", again, begins)
+	}
+}
