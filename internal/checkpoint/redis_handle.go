@@ -20,7 +20,8 @@ type redisHandle struct {
 	keys     []string
 	epoch    atomic.Int64
 	released atomic.Bool
-	loading  string // names the Load that is under way, so that Redis knows its repetition
+	loading  string                // names the Load that is under way, so that Redis knows its repetition
+	stands   atomic.Pointer[int64] // number that the last call found or left; nil: not known
 }
 
 // run runs a script on the stream's keys and returns what follows its OK.
@@ -90,6 +91,9 @@ func (h *redisHandle) load(ctx context.Context, args ...any) (audit.Checkpoint, 
 		return audit.Checkpoint{}, false, fmt.Errorf("%w: %s", audit.ErrLost, text(answer, 2))
 	case "FOUND":
 		c, err := decodeCheckpoint(answer[2:])
+		if err == nil {
+			h.stands.Store(&c.N)
+		}
 		return c, err == nil, err
 	default:
 		return audit.Checkpoint{}, false, redisFault("ask redis", fmt.Errorf("unknown answer %q of a script", found))
@@ -108,7 +112,9 @@ func (h *redisHandle) Reset(ctx context.Context, c audit.Checkpoint) error {
 	args = append(args, "schema", schemaVersion, "position", c.Position, "first_start", micros(c.FirstStart),
 		"watermark", p.Watermark, "swept", p.Swept, "swept_fully", p.SweptFully, "subscribe_tried", p.SubscribeTried,
 		"head_from", p.HeadFrom, "head_to", p.HeadTo, "snapshot", micros(c.Snapshot))
-	_, err = h.run(ctx, resetScript, args...)
+	if _, err = h.run(ctx, resetScript, args...); err == nil {
+		h.stands.Store(&c.N)
+	}
 	return h.wrap("reset checkpoint", err)
 }
 
@@ -140,7 +146,9 @@ func (h *redisHandle) Apply(ctx context.Context, e audit.Entry, position int64) 
 	if err != nil {
 		return h.wrap("change checkpoint", err)
 	}
-	_, err = h.run(ctx, applyScript, append([]any{h.epoch.Load()}, args...)...)
+	if _, err = h.run(ctx, applyScript, append([]any{h.epoch.Load()}, args...)...); err == nil {
+		h.stands.Store(&e.N)
+	}
 	return h.wrap("change checkpoint", err)
 }
 
@@ -218,11 +226,15 @@ func appendLists(args []any, d listsDocument) ([]any, error) {
 	return args, nil
 }
 
-// Advance stores the progress.
+// Advance stores the progress, unless the checkpoint was put back: a watermark stands for entries that were applied.
 func (h *redisHandle) Advance(ctx context.Context, p audit.Progress) error {
 	d := storeProgress(p)
+	n := ""
+	if stands := h.stands.Load(); stands != nil {
+		n = strconv.FormatInt(*stands, 10)
+	}
 	_, err := h.run(ctx, advanceScript, h.epoch.Load(),
-		d.Watermark, d.Swept, d.SweptFully, d.SubscribeTried, d.HeadFrom, d.HeadTo)
+		d.Watermark, d.Swept, d.SweptFully, d.SubscribeTried, d.HeadFrom, d.HeadTo, n)
 	return h.wrap("advance checkpoint", err)
 }
 
