@@ -156,5 +156,5 @@ func (a *answer) remember(ctx context.Context) error {
 // answerAge is how long an answer is kept: longer than any copy of its command can live.
 func (n *generation) answerAge(c Command) time.Duration {
 	maxAge := n.config.MaxAge.D()
-	return max(2*maxAge, time.Until(c.Expires)+maxAge)
+	return max(2*maxAge, min(time.Until(c.Deadline(maxAge)), max(maxLife, maxAge))+maxAge)
 }

@@ -136,12 +136,21 @@ func (c Command) Stream(t audit.Tenant) (audit.Stream, bool) {
 	return audit.Stream{Tenant: t, ContentType: c.Arguments.ContentType}, c.Arguments.ContentType != ""
 }
 
-// Deadline returns when the command expires.
+// maxLife is how long after it was sent a command can be done at most, unless max_age is longer: its answer has to be
+// remembered even longer.
+const maxLife = 30 * 24 * time.Hour
+
+// Deadline returns when the command expires: as it says, but at most 30 days after it was sent or max_age, if that is
+// longer.
 func (c Command) Deadline(maxAge time.Duration) time.Time {
-	if !c.Expires.IsZero() {
-		return c.Expires
+	sent := c.Origin.Time
+	if c.Expires.IsZero() {
+		return sent.Add(maxAge)
 	}
-	return c.Origin.Time.Add(maxAge)
+	if last := sent.Add(max(maxLife, maxAge)); c.Expires.After(last) {
+		return last
+	}
+	return c.Expires
 }
 
 // MarshalJSON writes the command as it stands on the control topic.
