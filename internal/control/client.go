@@ -35,14 +35,19 @@ func NewClient(c Config, conn *broker.Conn) (*Client, error) {
 }
 
 // Do sends a command and yields the parts of its reply, each once and in order, the last one being marked. The tenant
-// has to be a GUID, or empty. A command without an id gets one; one without Expires expires with the context's
-// deadline. An error ends the replies; the command may be done nevertheless.
+// has to be a GUID; it is empty for all tenants, which only commands that read can be about. A command without an id
+// gets one; one without Expires expires with the context's deadline, or after max_age. An error ends the replies; the
+// command may be done nevertheless.
 func (c *Client) Do(ctx context.Context, command Command) iter.Seq2[Reply, error] {
 	return func(yield func(Reply, error) bool) {
 		if command.ID == "" {
 			command.ID = rand.Text()
 		}
-		if deadline, ok := ctx.Deadline(); ok && command.Expires.IsZero() {
+		if command.Expires.IsZero() {
+			deadline, ok := ctx.Deadline()
+			if !ok {
+				deadline = time.Now().Add(c.config.MaxAge.D())
+			}
 			command.Expires = deadline.UTC().Truncate(time.Millisecond)
 		}
 		in, err := c.listen(ctx, command)

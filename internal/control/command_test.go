@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -77,42 +75,6 @@ func TestStrangeCommandsGetAnswers(t *testing.T) {
 
 func (r *rig) partitionOf(key string) int {
 	return int(txn.PartitionOf([]byte(key), r.config.Partitions))
-}
-
-func TestSignedCommands(t *testing.T) {
-	onKafka(t, func(r *rig) {
-		file := filepath.Join(t.TempDir(), "key")
-		if err := os.WriteFile(file, []byte("a key that nobody guesses\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		r.config.HMACKeyFile = file
-		r.join("a", change{})
-		r.whole(10*time.Second, "a")
-		s := streamsOf(contoso)[1]
-		value := `{"id":"%s","command":"pause","arguments":{"content_type":"Audit.Exchange"}}`
-		r.send(s.Key(), fmt.Sprintf(value, "unsigned"))
-		r.send(s.Key(), fmt.Sprintf(value, "wrong"), kafka.Header{Key: "signature", Value: []byte(strings.Repeat("ab", 32))})
-		for id, code := range map[string]string{"unsigned": "unsigned", "wrong": "bad_signature"} {
-			if got := r.answersTo(id, 1)[0]; got.Outcome != OutcomeRefused || got.Error.Code != code || r.effects(id) != 0 {
-				t.Errorf("%+v, done %d times", got, r.effects(id))
-			}
-		}
-		client, err := NewClient(r.config, r.conn)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.client = client
-		if got := r.ask(pause(s, "signed")); got.Outcome != OutcomeDone {
-			t.Errorf("%+v", got)
-		}
-		// The signature goes along when the command is passed on.
-		value = fmt.Sprintf(value, "passed")
-		signature := client.signer.Sign([]byte(value))
-		r.sendTo((Shard(s, 12)+1)%12, "", value, kafka.Header{Key: "signature", Value: []byte(signature)})
-		if got := r.answersTo("passed", 1)[0]; got.Outcome != OutcomeDone {
-			t.Errorf("%+v", got)
-		}
-	})
 }
 
 func TestACommandIsPassedOnOnce(t *testing.T) {

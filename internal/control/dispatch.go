@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -66,11 +67,17 @@ func (n *generation) parse(m message, now time.Time) (Command, error) {
 		Topic: n.config.Topic, Partition: m.partition, Offset: m.offset, Time: m.time, Key: clip(m.key),
 		Signature: m.headers[headerSignature], Hop: m.headers[headerHop] != "",
 	}
+	if from.Time.After(now) { // the sender may have set it
+		from.Time = now
+	}
 	if m.size > MaxCommand {
 		c := Command{Origin: from, ID: idOf(from)}
 		return c, tooLarge(m.size)
 	}
-	c, err := Parse(m.value, from, now)
+	c, lacks, err := parse(m.value, from, now)
+	if loose := bound(c, lacks, from.Time); n.signer != nil && loose != nil {
+		err = loose
+	}
 	if from.Hop {
 		c.hopped(m.headers, n.config.MaxAge.D())
 	}
@@ -82,6 +89,21 @@ func (n *generation) parse(m message, now time.Time) (Command, error) {
 		err = bad
 	}
 	return c, err
+}
+
+// bound refuses a signed command that could be sent once more, later or to another stream: the signature covers neither
+// key nor time of the message.
+func bound(c Command, lacks []string, sent time.Time) error {
+	const hint = "write id, tenant, content_type and an expires within 30 days into the value, and sign that"
+	switch {
+	case c.Name.Reads():
+		return nil
+	case len(lacks) > 0:
+		return refused("unbound", "the signed command lacks "+strings.Join(lacks, ", "), hint)
+	case c.Expires.After(sent.Add(maxLife)):
+		return refused("unbound", "the signed command expires more than 30 days after it was sent", hint)
+	}
+	return nil
 }
 
 // hopped gives a command that was passed on the id and the deadline that it had before.

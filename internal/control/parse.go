@@ -32,22 +32,47 @@ type envelope struct {
 // taken from its key. An error is a *Refusal; the command then holds what could be read, so that a reply reaches its
 // sender.
 func Parse(value []byte, from Origin, now time.Time) (Command, error) {
-	c := Command{Origin: from, ID: idOf(from)}
+	c, _, err := parse(value, from, now)
+	return c, err
+}
+
+// parse also names what a command that changes something lacks itself, and has only from elsewhere.
+func parse(value []byte, from Origin, now time.Time) (c Command, lacks []string, err error) {
+	c = Command{Origin: from, ID: idOf(from)}
 	if len(value) > MaxCommand {
-		return c, tooLarge(len(value))
+		return c, nil, tooLarge(len(value))
 	}
 	e, readErr := read(bytes.TrimSpace(value))
 	fieldErr := c.takeFields(e)
 	if err := errors.Join(readErr, fieldErr); err != nil {
-		return c, AsRefusal(err)
+		return c, nil, AsRefusal(err)
 	}
-	var err error
 	if c.Name, err = ParseName(e.command); err != nil {
-		return c, err
+		return c, nil, err
 	}
+	lacks = e.lacks(c.Name)
 	c.fromKey(&e)
 	c.Arguments, err = ParseArguments(c.Name, e.arguments, now)
-	return c, err
+	return c, lacks, err
+}
+
+// lacks names what says which command this is, to whom and until when, and is not there.
+func (e *envelope) lacks(name Name) []string {
+	var out []string
+	for _, field := range []string{"id", "expires", "tenant"} {
+		if e.fields[field] == "" {
+			out = append(out, field)
+		}
+	}
+	if needsContentType(name) && e.arguments["content_type"] == nil {
+		out = append(out, "content_type")
+	}
+	return out
+}
+
+func needsContentType(name Name) bool {
+	r, _ := ruleOf(name)
+	return slices.Contains(r.required, "content_type")
 }
 
 func tooLarge(size int) error {
@@ -169,8 +194,7 @@ func (c *Command) fromKey(e *envelope) {
 	if c.Tenant == "" {
 		c.Tenant = strings.ToLower(tenant)
 	}
-	r, _ := ruleOf(c.Name)
-	if !slices.Contains(r.required, "content_type") || e.arguments["content_type"] != nil || !strings.EqualFold(c.Tenant, tenant) {
+	if !needsContentType(c.Name) || e.arguments["content_type"] != nil || !strings.EqualFold(c.Tenant, tenant) {
 		return
 	}
 	if ct, err := audit.ParseContentType(contentType); err == nil {

@@ -23,7 +23,11 @@ func (g *Group) prepareTopics(ctx context.Context) error {
 	}
 	control := broker.NewTopic{
 		Name: g.config.Topic, Partitions: g.config.Partitions, Replication: replication,
-		Config: map[string]string{"max.message.bytes": strconv.Itoa(maxMessage)},
+		Config: map[string]string{
+			"max.message.bytes": strconv.Itoa(maxMessage),
+			// A sender's clock must not keep its messages for ever, nor have them deleted at once.
+			"message.timestamp.type": "LogAppendTime",
+		},
 	}
 	count, err := g.prepareTopic(ctx, control)
 	if err != nil {
