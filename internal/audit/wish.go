@@ -13,6 +13,7 @@ type Wish struct {
 	Since     time.Time      `json:"since,omitzero"`
 	By        string         `json:"by,omitempty"`      // who asked for the state, as the command claims
 	Command   string         `json:"command,omitempty"` // id of the command that asked for the state
+	Earlier   []string       `json:"earlier,omitempty"` // ids of commands that asked for one before, the oldest first
 	Watermark *WatermarkWish `json:"watermark,omitempty"`
 	Backfills []Backfill     `json:"backfills,omitempty"` // in the order in which they were asked for
 	Outages   []Outage       `json:"outages,omitempty"`   // from the oldest to the newest; the owner takes out what its checkpoint tells
@@ -24,6 +25,23 @@ func (w Wish) Wanted() DesiredState {
 		return Running
 	}
 	return w.State
+}
+
+// maxEarlier is how many earlier commands a wish remembers.
+const maxEarlier = 20
+
+// Ask notes the state that a command asks for. Since and By are the caller's to fill in.
+func (w *Wish) Ask(state DesiredState, command string) {
+	if w.Command != "" {
+		w.Earlier = append(w.Earlier, w.Command)
+		w.Earlier = w.Earlier[max(0, len(w.Earlier)-maxEarlier):]
+	}
+	w.State, w.Command = state, command
+}
+
+// Asked reports whether a command has asked for a state already. Of many commands since then, it is forgotten.
+func (w Wish) Asked(command string) bool {
+	return command != "" && (w.Command == command || slices.Contains(w.Earlier, command))
 }
 
 // Stopped notes that a command stopped the subscription itself, in whole seconds.

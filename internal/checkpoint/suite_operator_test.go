@@ -83,7 +83,7 @@ func testWish(t *testing.T, v vault) {
 		t.Fatal(diff)
 	}
 	want := audit.Wish{
-		State: audit.Stopped, Since: base, By: "äöü \x00", Command: "c-1",
+		State: audit.Stopped, Since: base, By: "äöü \x00", Command: "c-1", Earlier: []string{"c-0", "c-00"},
 		Watermark: &audit.WatermarkWish{To: base.Add(-time.Hour), Reset: true, Command: "c-2", Until: base.Add(time.Hour)},
 		Backfills: []audit.Backfill{{
 			ID: "b-1", From: base.Add(-time.Hour), To: base, Mode: audit.BackfillRepublish, Topic: "again",

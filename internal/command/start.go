@@ -45,6 +45,9 @@ func (c *call) startSubscription(ctx context.Context) error {
 		return err
 	}
 	before := c.before(ctx)
+	if before.later != "" {
+		return c.calledOff(before.later)
+	}
 	since := before.on(c.lastStart(ctx), client.Now())
 	already, err := enabled(ctx, client, c.command.Arguments.ContentType)
 	if err != nil {
@@ -74,7 +77,8 @@ func (c *call) startSubscription(ctx context.Context) error {
 // former is what is known of a stream's subscription before a start; nothing if the store does not answer.
 type former struct {
 	obeyed audit.Desired
-	outage audit.Outage // the newest that commands noted
+	outage audit.Outage       // the newest that commands noted
+	later  audit.DesiredState // that another command wants since this one was done first
 }
 
 func (c *call) before(ctx context.Context) (f former) {
@@ -85,8 +89,11 @@ func (c *call) before(ctx context.Context) (f former) {
 	if known, err := peek(ctx, store, c.stream()); err == nil {
 		f.obeyed = known.Desired
 	}
-	if wish, err := store.Wish(ctx, c.stream()); err == nil && len(wish.Outages) > 0 {
-		f.outage = wish.Outages[len(wish.Outages)-1]
+	if wish, err := store.Wish(ctx, c.stream()); err == nil {
+		f.later = c.later(wish, audit.Running)
+		if n := len(wish.Outages); n > 0 {
+			f.outage = wish.Outages[n-1]
+		}
 	}
 	return f
 }

@@ -24,21 +24,42 @@ type desire struct {
 	with  func(*audit.Wish) bool // looks at the wish and changes more of it, in the same step; false leaves it as it is
 }
 
-// wish writes what the stream shall do. A command that is done again changes nothing.
+// wish writes what the stream shall do. A command that is done again changes nothing, and is refused if a later one wants
+// something else.
 func (c *call) wish(ctx context.Context, d desire) error {
 	store, err := c.options.Store()
 	if err != nil {
 		return err
 	}
-	return store.ChangeWish(ctx, c.stream(), func(w *audit.Wish) {
-		if w.Command == c.command.ID || d.with != nil && !d.with(w) {
+	var later audit.DesiredState
+	err = store.ChangeWish(ctx, c.stream(), func(w *audit.Wish) {
+		later = c.later(*w, d.state)
+		if w.Asked(c.command.ID) || d.with != nil && !d.with(w) {
 			return
 		}
-		w.State, w.Since, w.By, w.Command = d.state, d.since.UTC(), c.command.IssuedBy, c.command.ID
+		w.Ask(d.state, c.command.ID)
+		w.Since, w.By = d.since.UTC(), c.command.IssuedBy
 		if d.state != audit.Paused { // else the next pause would bring a move that nobody expects any more
 			w.Watermark = nil
 		}
 	})
+	if err == nil && later != "" {
+		err = c.calledOff(later)
+	}
+	return err
+}
+
+// later is the state that another command has asked for since this one asked for its own; empty if none has.
+func (c *call) later(w audit.Wish, own audit.DesiredState) audit.DesiredState {
+	if w.Asked(c.command.ID) && w.State != own {
+		return w.State
+	}
+	return ""
+}
+
+func (c *call) calledOff(state audit.DesiredState) error {
+	return refused("called_off", fmt.Sprintf("%s was called off: another command wants stream %s to be %s", c.command.Name, c.stream(), state),
+		"send it again, as a command with an id of its own, if it is still wanted")
 }
 
 // own refuses a stream that no instance can ever run.

@@ -117,3 +117,50 @@ func TestResumeDoesNotUndoAStop(t *testing.T) {
 		r.do(line).refused(t, control.OutcomeRefused, "start-subscription")
 	}
 }
+
+// TestACommandThatIsDoneAgainOverridesNoLaterOne does each command once more after another one to the contrary, as the next
+// owner does whose predecessor died before it answered.
+func TestACommandThatIsDoneAgainOverridesNoLaterOne(t *testing.T) {
+	for _, c := range []struct {
+		name  control.Name
+		later string
+		want  audit.DesiredState
+	}{
+		{control.StopSubscription, "!start-subscription content_type=Audit.General", audit.Running},
+		{control.StartSubscription, "!stop-subscription content_type=Audit.General", audit.Stopped},
+		{control.Pause, "!resume content_type=Audit.General", audit.Running},
+		{control.Resume, "!pause content_type=Audit.General", audit.Paused},
+	} {
+		t.Run(string(c.name), func(t *testing.T) {
+			r := newRig(t, emulator.Config{})
+			s := stream(audit.General)
+			again, err := control.New(string(c.name), "", map[string]any{"content_type": "Audit.General"}, time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			again.ID = "once"
+			if got := r.run(t.Context(), again); got.err != nil {
+				t.Fatal(got.err)
+			}
+			if w := r.wish(s); w.Command != "once" {
+				t.Fatalf("wish %+v", w)
+			}
+			if err := r.store.ChangeWish(t.Context(), s, func(w *audit.Wish) { w.Ask(audit.Paused, "another") }); err != nil {
+				t.Fatal(err)
+			}
+			if got := r.do(c.later); got.err != nil {
+				t.Fatal(got.err)
+			}
+			before, requests := r.wish(s), r.api.Stats()
+			r.run(t.Context(), again).refused(t, control.OutcomeRefused, "was called off")
+			if w := r.wish(s); w.State != c.want || w.Command != before.Command || !w.Since.Equal(before.Since) {
+				t.Errorf("wish %+v, before %+v", w, before)
+			}
+			for _, request := range []string{"start", "stop"} {
+				if n := r.api.Stats().Count(request, "") - requests.Count(request, ""); n != 0 {
+					t.Errorf("%d requests to %s", n, request)
+				}
+			}
+		})
+	}
+}
