@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -140,9 +141,9 @@ func (s *stop) drain(ctx context.Context) error {
 	control.LetPass(ctx)                      // so that a start can call the stop off
 	lost, stopped := time.Time{}, time.Time{} // since when
 	for {
-		status, err := s.status(ctx, s.store)
+		status, err := s.look(ctx)
 		if err != nil {
-			return s.interrupted(err)
+			return err
 		}
 		since(&lost, status.State == audit.StateUnowned)
 		since(&stopped, status.State == audit.StateStopped)
@@ -164,6 +165,22 @@ func (s *stop) drain(ctx context.Context) error {
 			return s.interrupted(err)
 		}
 	}
+}
+
+// look is what the stream's owner reports, as long as the stop is wanted.
+func (s *stop) look(ctx context.Context) (audit.StreamStatus, error) {
+	wish, err := s.store.Wish(ctx, s.stream())
+	if err == nil && wish.State != audit.Stopped {
+		return audit.StreamStatus{}, s.calledOff(cmp.Or(wish.State, audit.Running))
+	}
+	var status audit.StreamStatus
+	if err == nil {
+		status, err = s.status(ctx, s.store)
+	}
+	if err != nil {
+		err = s.interrupted(err)
+	}
+	return status, err
 }
 
 // since keeps the time from which on something has been the case.

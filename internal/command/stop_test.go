@@ -141,3 +141,38 @@ func TestStopThatIsInterruptedStands(t *testing.T) {
 		t.Errorf("%d stops: what is there would be lost", n)
 	}
 }
+
+// TestStopThatIsCalledOffEnds has somebody start the subscription, or the store forget the stop, while the owner reads.
+func TestStopThatIsCalledOffEnds(t *testing.T) {
+	for name, callOff := range map[string]func(*testing.T, *rig, audit.Stream){
+		"start": func(t *testing.T, r *rig, _ audit.Stream) {
+			if a := r.do("!start-subscription content_type=audit.exchange"); a.err != nil {
+				t.Error(a.err)
+			}
+		},
+		"lost wish": func(t *testing.T, r *rig, s audit.Stream) {
+			if err := r.store.ChangeWish(t.Context(), s, func(w *audit.Wish) { *w = audit.Wish{} }); err != nil {
+				t.Error(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, emulator.Config{BacklogRecords: 50})
+			s := stream(audit.Exchange)
+			r.report(s, audit.StateReading)
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				<-r.progress
+				callOff(t, r, s)
+			}()
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			r.doIn(ctx, "!stop-subscription content_type=audit.exchange").refused(t, control.OutcomeRefused, "was called off", "id of its own")
+			<-done
+			if n := r.api.Stats().Count("stop", ""); n != 0 {
+				t.Errorf("%d stops", n)
+			}
+		})
+	}
+}

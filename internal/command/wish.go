@@ -58,7 +58,7 @@ func (c *call) later(w audit.Wish, own audit.DesiredState) audit.DesiredState {
 }
 
 func (c *call) calledOff(state audit.DesiredState) error {
-	return refused("called_off", fmt.Sprintf("%s was called off: another command wants stream %s to be %s", c.command.Name, c.stream(), state),
+	return refused("called_off", fmt.Sprintf("%s was called off: stream %s is wanted to be %s now", c.command.Name, c.stream(), state),
 		"send it again, as a command with an id of its own, if it is still wanted")
 }
 
