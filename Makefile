@@ -8,12 +8,14 @@ PACKAGES ?= ./...
 RUN      ?= .
 FOR      ?= 30s
 FUZZTIME ?= 10s
+DURATION ?= 10m
+SEED     ?= 0
 
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint format bench demo fuzz clean
+.PHONY: help build test lint format bench chaos demo fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +36,9 @@ format: $(GOLANGCI) ## format all Go files
 
 bench: ## measure the pipeline against its floors on a real Kafka; docs/benchmark.md explains the figures
 	$(GO) run ./cmd/bench $(BENCH)
+
+chaos: ## harm everything for DURATION (10m) by the schedule of SEED (0: any): nothing may be lost or repeated; docs/reliability.md
+	$(GO) run ./cmd/chaos -duration $(DURATION) -seed $(SEED)
 
 demo: ## run everything embedded, nothing to install (FOR=30s)
 	$(GO) run ./cmd/demo --for $(FOR)

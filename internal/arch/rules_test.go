@@ -18,6 +18,7 @@ var arrows = map[string][]string{
 	"internal/audit":      {},
 	"internal/auth":       {"internal/audit", "internal/secret", "internal/unit"},
 	"internal/broker":     {"internal/audit", "internal/secret", "internal/unit"},
+	"internal/chaos":      {"internal/audit", "internal/emulator", "internal/testbed"}, // only tests and cmd/chaos import it
 	"internal/checkpoint": {"internal/audit", "internal/broker", "internal/secret", "internal/unit"},
 	"internal/command": { // only programs and the daemon use it
 		"config", "internal/audit", "internal/checkpoint", "internal/control", "internal/source", "internal/transform",
@@ -51,6 +52,7 @@ var onlyStandard = []string{"internal/audit", "internal/secret", "internal/unit"
 
 // notLinked is what the connector must not contain, with all that lies below it.
 var notLinked = []string{
+	module + "/internal/chaos",
 	module + "/internal/e2e",
 	module + "/internal/emulator",
 	module + "/internal/model",

@@ -51,7 +51,7 @@ func StartKafkaCluster(ctx context.Context, n int, o KafkaOptions) (*Cluster, er
 }
 
 func startCluster(ctx context.Context, n int, o KafkaOptions) (*Cluster, error) {
-	extra := 0
+	extra := len(o.Outside)
 	if o.secure {
 		extra = 2
 	}
@@ -68,6 +68,9 @@ func startCluster(ctx context.Context, n int, o KafkaOptions) (*Cluster, error) 
 		}
 		nd := node{id: i + 1, port: ports[0], controller: voters[i], voters: voters, dir: dir, home: dir, ports: ports[1 : 1+extra]}
 		ports = ports[1+extra:]
+		for _, advertised := range o.Outside {
+			nd.outside = append(nd.outside, advertised[i])
+		}
 		if engine() != "" {
 			nd.home = containerHome
 		}

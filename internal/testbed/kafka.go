@@ -28,6 +28,10 @@ type KafkaOptions struct {
 	Heap       string            // as 512m, the default
 	Throughput bool              // leave the optimizing compiler on: starts later, serves faster
 
+	// Outside adds listeners to each broker: what clients of the i-th one are told to connect to, broker by broker, as
+	// the addresses of proxies. Broker.Inside says where such a proxy has to forward to.
+	Outside [][]string
+
 	secure bool // with listeners SSL and SASL_SSL, and rights
 }
 
@@ -36,6 +40,15 @@ func (b *Broker) Addresses() []string { return b.addresses }
 
 // Address returns the first of Addresses.
 func (b *Broker) Address() string { return b.addresses[0] }
+
+// Inside returns where the listeners of KafkaOptions.Outside are.
+func (b *Broker) Inside() []string {
+	all := make([]string, len(b.node.outside))
+	for i := range all {
+		all[i] = address(b.node.ports[i])
+	}
+	return all
+}
 
 var sharedKafka struct {
 	mu     sync.Mutex // guards the following

@@ -18,7 +18,8 @@ type node struct {
 	voters     []int // controller ports of all nodes
 	dir        string
 	home       string // dir as the server sees it
-	ports      []int  // of the listeners SSL and SASL_SSL
+	ports      []int  // of the listeners SSL and SASL_SSL, or of those for outside
+	outside    []string
 	security   *security
 }
 
@@ -54,8 +55,23 @@ func (n node) properties(o KafkaOptions) map[string]string {
 	if n.security != nil {
 		maps.Copy(p, n.security.properties(n))
 	}
+	if len(n.outside) > 0 {
+		n.addOutside(p)
+	}
 	maps.Copy(p, o.Properties)
 	return p
+}
+
+// addOutside adds plain listeners whose clients are told other addresses.
+func (n node) addOutside(p map[string]string) {
+	protocols := "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT"
+	for i, told := range n.outside {
+		name := fmt.Sprint("OUTSIDE", i)
+		p["listeners"] += "," + listener(name, n.ports[i])
+		p["advertised.listeners"] += "," + name + "://" + told
+		protocols += "," + name + ":PLAINTEXT"
+	}
+	p["listener.security.protocol.map"] = protocols
 }
 
 // listener binds to all addresses inside a container, whose ports are published on 127.0.0.1 only.

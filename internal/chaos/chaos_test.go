@@ -1,0 +1,25 @@
+package chaos
+
+import (
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"o365-kafka-connector/internal/testbed"
+)
+
+// TestExactlyOnceUnderFaults is a short run; make chaos runs longer, and with other seeds.
+func TestExactlyOnceUnderFaults(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: this test needs real services")
+	}
+	report, err := Run(t.Context(), Options{Seed: 6, Duration: time.Minute, Out: t.Output()})
+	if errors.Is(err, testbed.ErrUnavailable) && os.Getenv("CI") != "true" {
+		t.Skipf("SKIPPED, NOT TESTED: %v", err)
+	}
+	t.Logf("\n%s", report)
+	if err != nil || !report.Verdict.Good() {
+		t.Errorf("not exactly once, or it did not recover: %v; logs are in %s", err, report.Dir)
+	}
+}
