@@ -2,6 +2,8 @@ package control
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +24,7 @@ const (
 type answer struct {
 	generation *generation
 	command    Command
+	key        string // in the store, with token
 	token      string
 	claimed    bool
 	took       time.Duration
@@ -134,9 +137,14 @@ func (a *answer) remember(ctx context.Context) error {
 		n.abandon(ctx, a)
 		return nil
 	}
+	first, err := json.Marshal(mark{markOf(a.command)})
+	if err != nil {
+		return fmt.Errorf("write mark of answer: %w", err)
+	}
+	stored := append([][]byte{first}, a.kept...)
 	pace := txn.Pace()
 	for try := 1; ; try++ {
-		err := n.options.Answers.FinishAnswer(ctx, a.command.ID, a.kept, n.answerAge(a.command))
+		err := n.options.Answers.FinishAnswer(ctx, a.key, stored, n.answerAge(a.command))
 		switch {
 		case err == nil:
 			return nil
@@ -157,4 +165,17 @@ func (a *answer) remember(ctx context.Context) error {
 func (n *generation) answerAge(c Command) time.Duration {
 	maxAge := n.config.MaxAge.D()
 	return max(2*maxAge, min(time.Until(c.Deadline(maxAge)), max(maxLife, maxAge))+maxAge)
+}
+
+// mark stands before an answer in the store and says what it was given to.
+type mark struct {
+	Of string `json:"of"`
+}
+
+// markOf tells commands apart that have the same id.
+func markOf(c Command) string {
+	c.Arguments.Typed = "" // the same in other letters
+	arguments, _ := json.Marshal(c.Arguments.Wire())
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %s", c.Name, c.Tenant, arguments))
+	return hex.EncodeToString(sum[:16])
 }

@@ -44,7 +44,7 @@ func TestStrangeCommandsGetAnswers(t *testing.T) {
 			{`{"command":"resume","tenant":"contoso","arguments":{"content_type":"DLP.All"}}`, OutcomeRefused, "not_allowed", "control.allow has list-subscriptions, pause"},
 			{`{"command":"pause","tenant":"fabrikam","arguments":{"content_type":"DLP.All"}}`, OutcomeRefused, "not_allowed", "control.allow has list-subscriptions"},
 			{`{"command":"list-subscriptions","reply_to":"elsewhere"}`, OutcomeRefused, "reply_topic", "control.reply_topics"},
-			{`{"command":"list-subscriptions","expires":"` + past + `"}`, OutcomeExpired, "expired", "was not done"},
+			{`{"command":"list-subscriptions","expires":"` + past + `"}`, OutcomeExpired, "expired", "is not done now"},
 			{`!list-subscriptions issued_by="` + strings.Repeat("x", MaxCommand) + `"`, OutcomeInvalid, "too_large", "at most 1048576 are taken"},
 			{`!list-subscriptions`, OutcomeDone, "", "done by a"},
 			{`"!ms-management-activity-list-subscriptions"`, OutcomeDone, "", "done by a"},
@@ -125,6 +125,80 @@ func TestARepeatedCommandGetsTheSameAnswer(t *testing.T) {
 		}
 		if age := r.answers.ages["once"]; age < 48*time.Hour {
 			t.Errorf("the answer is kept for %v", age)
+		}
+	})
+}
+
+// An id names one command: another one does not get its answer as if it had been done.
+func TestAnIDIsUsedAgain(t *testing.T) {
+	onKafka(t, func(r *rig) {
+		r.tenants = []audit.Tenant{contoso, fabrikam}
+		r.join("a", change{})
+		r.whole(10*time.Second, "a")
+		exchange := streamsOf(contoso)[1]
+		r.ask(pause(exchange, "fixed"))
+		for i, other := range []string{
+			`{"id":"fixed","command":"pause","tenant":"contoso","arguments":{"content_type":"DLP.All"}}`,
+			`{"id":"fixed","command":"pause","tenant":"fabrikam","arguments":{"content_type":"Audit.Exchange"}}`,
+			`{"id":"fixed","command":"resume","tenant":"contoso","arguments":{"content_type":"Audit.Exchange"}}`,
+		} {
+			r.send("", other)
+			if got := r.answersTo("fixed", i+2)[i+1]; got.Outcome != OutcomeRefused || got.Error.Code != "id_reused" {
+				t.Errorf("%s: %+v", other, got)
+			}
+		}
+		r.send("", `{"id":"fixed","command":"!ms-management-activity-pause","tenant":"CONTOSO","arguments":{"content_type":"audit.exchange"}}`)
+		if got := r.answersTo("fixed", 5)[4]; got.Outcome != OutcomeDone || r.effects("fixed") != 1 {
+			t.Errorf("%+v, done %d times", got, r.effects("fixed"))
+		}
+	})
+}
+
+// An id that was made of the offset is good for one life of the topic.
+func TestOffsetsBeginAnew(t *testing.T) {
+	onKafka(t, func(r *rig) {
+		s := streamsOf(contoso)[0]
+		value := fmt.Sprintf(`{"command":"pause","arguments":{"content_type":%q}}`, s.ContentType)
+		wrong := (Shard(s, 12) + 1) % 12
+		id := fmt.Sprintf("%s/%d/0", r.config.Topic, wrong)
+		var done []string // ids that the handler was given
+		keep := change{handle: func(m *member) Handler {
+			return func(_ context.Context, c Command, emit func(Reply) error) error {
+				done = append(done, c.ID)
+				return m.did(c, emit)
+			}
+		}}
+		for i := range 2 {
+			m := r.join("a", keep)
+			r.whole(10*time.Second, "a")
+			r.sendTo(wrong, "", value) // passed on
+			r.answersTo(id, i+1)
+			m.leave()
+			if len(done) != i+1 || i == 1 && done[0] == done[1] {
+				t.Fatalf("done %v", done)
+			}
+			res, err := r.conn.Client.DeleteTopics(t.Context(), &kafka.DeleteTopicsRequest{Topics: []string{r.config.Topic}})
+			if err != nil || res.Errors[r.config.Topic] != nil {
+				t.Fatal(err, res)
+			}
+			r.config.GroupID += ".new"
+		}
+	})
+}
+
+// What a stranger calls a tenant is no tenant.
+func TestARefusedCommandHasNoStrangeTenant(t *testing.T) {
+	onKafka(t, func(r *rig) {
+		r.join("a", change{})
+		r.whole(10*time.Second, "a")
+		for id, tenant := range map[string]string{"known": "Contoso", "strange": "nobody"} {
+			r.send("x", fmt.Sprintf(`{"id":%q,"command":"list-content","tenant":%q,"arguments":{"content_type":"nope"}}`, id, tenant))
+		}
+		if got := r.answersTo("known", 1)[0]; got.Tenant != tenantID || got.Outcome != OutcomeInvalid {
+			t.Errorf("%+v", got)
+		}
+		if got := r.answersTo("strange", 1)[0]; got.Tenant != "" || got.Outcome != OutcomeInvalid {
+			t.Errorf("%+v", got)
 		}
 	})
 }

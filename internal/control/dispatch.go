@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ const (
 	headerHop       = "hop"      // a member passed the command on
 	headerID        = "id"       // with hop: the id that the command got where it first arrived
 	headerDeadline  = "deadline" // with hop: the deadline that it had there
+	headerTime      = "time"     // with hop: when it came there
 )
 
 // job is a command on its way.
@@ -25,7 +27,8 @@ type job struct {
 	command Command
 	tenant  audit.Tenant
 	message message
-	late    bool // its deadline came before its turn
+	key     string // names its answer
+	late    bool   // its deadline came before its turn
 }
 
 // take checks a message and sets about doing it; it does not wait for the end. The function is called once: with true
@@ -33,9 +36,12 @@ type job struct {
 func (n *generation) take(ctx context.Context, m message, end func(bool)) {
 	j := job{message: m}
 	var err error
-	j.command, err = n.parse(m, time.Now())
+	j.command, j.key, err = n.parse(m, time.Now())
 	if err == nil {
 		j.tenant, err = n.admit(&j.command)
+	} else {
+		j.tenant, _ = n.tenant(j.command)
+		j.command.Tenant = j.tenant.ID // what the sender wrote may be anything
 	}
 	s, ofStream := j.command.Stream(j.tenant)
 	shard := Shard(s, n.config.Partitions)
@@ -61,8 +67,8 @@ func (n *generation) take(ctx context.Context, m message, end func(bool)) {
 	}
 }
 
-// parse reads a command; nothing of an unsigned one counts but where its refusal goes.
-func (n *generation) parse(m message, now time.Time) (Command, error) {
+// parse reads a command and names its answer; nothing of an unsigned one counts but where its refusal goes.
+func (n *generation) parse(m message, now time.Time) (c Command, key string, err error) {
 	from := Origin{
 		Topic: n.config.Topic, Partition: m.partition, Offset: m.offset, Time: m.time, Key: clip(m.key),
 		Signature: m.headers[headerSignature], Hop: m.headers[headerHop] != "",
@@ -71,8 +77,7 @@ func (n *generation) parse(m message, now time.Time) (Command, error) {
 		from.Time = now
 	}
 	if m.size > MaxCommand {
-		c := Command{Origin: from, ID: idOf(from)}
-		return c, tooLarge(m.size)
+		return Command{Origin: from, ID: idOf(from)}, "", tooLarge(m.size)
 	}
 	c, lacks, err := parse(m.value, from, now)
 	if loose := bound(c, lacks, from.Time); n.signer != nil && loose != nil {
@@ -81,6 +86,10 @@ func (n *generation) parse(m message, now time.Time) (Command, error) {
 	if from.Hop {
 		c.hopped(m.headers, n.config.MaxAge.D())
 	}
+	key = c.ID
+	if slices.Contains(lacks, "id") { // offsets begin anew when the topic is made again
+		key += "@" + m.came()
+	}
 	if c.ReplyTo != "" && c.ReplyTo != n.config.ReplyTopic && !slices.Contains(n.config.ReplyTopics, c.ReplyTo) {
 		err = refused("reply_topic", "replies to topic "+quote(c.ReplyTo)+" are not allowed", "leave out reply_to, or add the topic to control.reply_topics")
 		c.ReplyTo = ""
@@ -88,7 +97,15 @@ func (n *generation) parse(m message, now time.Time) (Command, error) {
 	if bad := n.signer.Verify(m.value, from.Signature); bad != nil {
 		err = bad
 	}
-	return c, err
+	return c, key, err
+}
+
+// came is when a message first came to the topic.
+func (m message) came() string {
+	if t := m.headers[headerTime]; t != "" && m.headers[headerHop] != "" {
+		return clip(t)
+	}
+	return strconv.FormatInt(m.time.UnixMilli(), 10)
 }
 
 // bound refuses a signed command that could be sent once more, later or to another stream: the signature covers neither
@@ -147,6 +164,7 @@ func (n *generation) passOn(ctx context.Context, j job, shard int) bool {
 		{Key: headerHop, Value: []byte("1")},
 		{Key: headerID, Value: []byte(c.ID)},
 		{Key: headerDeadline, Value: []byte(wireTime(c.Deadline(n.config.MaxAge.D())))},
+		{Key: headerTime, Value: []byte(m.came())},
 	}
 	if c.Origin.Signature != "" {
 		headers = append(headers, kafka.Header{Key: headerSignature, Value: []byte(c.Origin.Signature)})

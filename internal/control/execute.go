@@ -19,9 +19,9 @@ func (n *generation) do(ctx context.Context, j job) bool {
 	began := time.Now()
 	c := j.command
 	a := n.newAnswer(c)
-	a.token = rand.Text()
+	a.key, a.token = j.key, rand.Text()
 	deadline := c.Deadline(n.config.MaxAge.D())
-	before, err := n.claim(ctx, c.ID, a.token, deadline)
+	before, err := n.claim(ctx, a, deadline)
 	switch {
 	case ctx.Err() != nil:
 		n.abandon(ctx, a)
@@ -46,7 +46,7 @@ func (n *generation) do(ctx context.Context, j job) bool {
 func expired(deadline time.Time, err error) error {
 	r := &Refusal{
 		Outcome: OutcomeExpired, Code: string(OutcomeExpired), Err: err,
-		Message: "the command expired at " + stamp(deadline) + " and was not done", Hint: "send it again if it is still wanted",
+		Message: "the command expired at " + stamp(deadline) + " and is not done now", Hint: "send it again if it is still wanted",
 	}
 	if err != nil {
 		r.Message += ": " + err.Error()
@@ -54,12 +54,12 @@ func expired(deadline time.Time, err error) error {
 	return r
 }
 
-// claim takes the command's id for us, or returns the answer that was given. It waits for another member that has it,
+// claim takes the command for us, or returns the answer that was given. It waits for another member that has it,
 // and while the store is away, up to the deadline.
-func (n *generation) claim(ctx context.Context, id, token string, deadline time.Time) ([][]byte, error) {
+func (n *generation) claim(ctx context.Context, a *answer, deadline time.Time) ([][]byte, error) {
 	pace := txn.Pace()
 	for {
-		answer, state, err := n.options.Answers.BeginAnswer(ctx, id, token, n.config.SessionTimeout.D())
+		answer, state, err := n.options.Answers.BeginAnswer(ctx, a.key, a.token, n.config.SessionTimeout.D())
 		wait := claimPause
 		switch {
 		case err != nil && (ctx.Err() != nil || time.Now().After(deadline)):
@@ -89,10 +89,12 @@ func (n *generation) handle(ctx context.Context, a *answer, deadline time.Time) 
 		lease := n.config.SessionTimeout.D()
 		for sleep(renewCtx, lease/3) == nil {
 			// If it fails, the claim may run out, and then the command may be done twice, to the same effect.
-			_, _, _ = n.options.Answers.BeginAnswer(renewCtx, a.command.ID, a.token, lease)
+			_, _, _ = n.options.Answers.BeginAnswer(renewCtx, a.key, a.token, lease)
 		}
 	})
-	err := n.options.Handle(ctx, a.command, func(r Reply) error { return a.emit(ctx, r) })
+	c := a.command
+	c.ID = a.key
+	err := n.options.Handle(ctx, c, func(r Reply) error { return a.emit(ctx, r) })
 	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return &Refusal{
 			Outcome: OutcomeFailed, Code: "deadline", Err: err,
@@ -107,20 +109,24 @@ func (n *generation) handle(ctx context.Context, a *answer, deadline time.Time) 
 func (n *generation) abandon(ctx context.Context, a *answer) {
 	ctx, cancel := n.grace(ctx)
 	defer cancel()
-	_ = n.options.Answers.AbandonAnswer(ctx, a.command.ID, a.token) // else the claim runs out by itself
+	_ = n.options.Answers.AbandonAnswer(ctx, a.key, a.token) // else the claim runs out by itself
 }
 
-// repeat sends an answer that was given before.
-func (n *generation) repeat(ctx context.Context, c Command, answer [][]byte) bool {
+// repeat sends an answer that was given before, unless it was given to another command.
+func (n *generation) repeat(ctx context.Context, c Command, stored [][]byte) bool {
 	ctx, cancel := n.grace(ctx)
 	defer cancel()
-	for _, value := range answer {
+	var m mark
+	if err := json.Unmarshal(stored[0], &m); err != nil || m.Of != markOf(c) || len(stored) < 2 {
+		return n.refuse(ctx, c, refused("id_reused", "another command had the id "+quote(c.ID), "send it with an id of its own"))
+	}
+	for _, value := range stored[1:] {
 		if err := n.reply(ctx, c, value); err != nil {
 			return false
 		}
 	}
 	var last Reply
-	_ = json.Unmarshal(answer[len(answer)-1], &last) // ours; what another program put there is told as it is
+	_ = json.Unmarshal(stored[len(stored)-1], &last) // ours; what another program put there is told as it is
 	n.tell(ctx, c, last.Outcome, slog.Bool("repeated", true))
 	return true
 }

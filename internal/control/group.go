@@ -19,11 +19,11 @@ import (
 	"o365-kafka-connector/internal/txn"
 )
 
-// Handler does a command. It calls emit for each part of the answer, from one goroutine, and has only to fill in
-// Outcome, HumanReadable and Context; parts that are too large are divided. An error, best a *Refusal, becomes the last
-// part. The context ends with the command's deadline and with the generation; a command that the generation's end
-// interrupts is done again by its next owner. Commands that change the same stream come one after the other, unless the
-// handler calls LetPass.
+// Handler does a command. Its id is of this command alone, also if the sender gave none. It calls emit for each part of
+// the answer, from one goroutine, and has only to fill in Outcome, HumanReadable and Context; parts that are too large
+// are divided. An error, best a *Refusal, becomes the last part. The context ends with the command's deadline and with
+// the generation; a command that the generation's end interrupts is done again by its next owner. Commands that change
+// the same stream come one after the other, unless the handler calls LetPass.
 type Handler func(ctx context.Context, c Command, emit func(Reply) error) error
 
 // Answers remembers what commands were answered, so that a repeated one has no second effect.

@@ -74,7 +74,7 @@ func TestSignedCommandsAreBound(t *testing.T) {
 		for _, key := range []string{tenantID + "/DLP.All", "22222222-1111-1111-1111-111111111111/Audit.Exchange"} {
 			m := message{value: []byte(value), size: len(value), key: key, time: now.AddDate(3, 0, 0)} // its sender's idea
 			m.headers = map[string]string{"signature": signer.Sign(m.value)}
-			_, err := n.parse(m, now)
+			_, _, err := n.parse(m, now)
 			switch {
 			case want == "" && err != nil:
 				t.Errorf("%s: %v", value, err)

@@ -165,7 +165,7 @@ func TestCommandsOlderThanMaxAgeExpire(t *testing.T) {
 	o.works(o.key)
 	o.runs(c, began)
 	o.undone("after max_age")
-	if !strings.Contains(o.answer(late, 1)[0].HumanReadable, "was not done") {
+	if !strings.Contains(o.answer(late, 1)[0].HumanReadable, "is not done now") {
 		t.Errorf("reply %s", o.answer(late, 1)[0].value)
 	}
 }
