@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -197,8 +196,8 @@ func (m *move) paused(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	idle := []audit.State{audit.StateUnowned, audit.StatePaused, starting}
-	if state != audit.Paused || !slices.Contains(idle, status.State) {
+	idle := silent(status.State) || status.State == audit.StateUnowned || status.State == audit.StatePaused
+	if state != audit.Paused || !idle {
 		return m.refuseUnpaused()
 	}
 	return nil

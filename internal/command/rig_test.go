@@ -3,6 +3,7 @@ package command_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -48,7 +50,8 @@ type rig struct {
 	down     error  // of the store
 	asked    func() // after each question for a wish
 	members  []control.Member
-	away     error // why the broker does not tell the members
+	away     error       // why the broker does not tell the members
+	vanish   atomic.Bool // the broker is away from now on
 }
 
 // asking tells when somebody has asked for a wish.
@@ -112,8 +115,13 @@ func rigFor(t *testing.T, api http.Handler, tenants ...string) *rig {
 	})
 	var mu sync.Mutex
 	r.executor = command.New(command.Options{
-		Members: func(context.Context) ([]control.Member, error) { return r.members, r.away },
-		Config:  cfg, Store: func() (checkpoint.Operator, error) { return asking{store, r}, r.down },
+		Members: func(context.Context) ([]control.Member, error) {
+			if r.vanish.Load() {
+				return nil, errors.New("connection refused")
+			}
+			return r.members, r.away
+		},
+		Config: cfg, Store: func() (checkpoint.Operator, error) { return asking{store, r}, r.down },
 		Client: func(t config.Tenant) (*source.Client, error) {
 			mu.Lock()
 			defer mu.Unlock()

@@ -37,23 +37,27 @@ func (c *call) stopSubscription(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	status, err := c.status(ctx, store)
-	if err != nil {
-		return err
-	}
-	on, err := enabled(ctx, client, c.command.Arguments.ContentType)
-	if err != nil {
-		return err
-	}
 	s := &stop{call: c, client: client, store: store}
+	on, err := enabled(ctx, client, c.command.Arguments.ContentType)
 	switch {
+	case err != nil:
+		return err
 	case !on:
 		return s.already(ctx)
-	case c.command.Arguments.Now || status.State == audit.StateUnowned:
+	case c.command.Arguments.Now:
 		return s.now(ctx)
-	default:
-		return s.drain(ctx)
 	}
+	status, err := c.status(ctx, store)
+	switch {
+	case err != nil:
+		return err
+	case status.State == audit.StateUnowned:
+		return s.now(ctx)
+	case status.State == uncertain:
+		return refused("owner_unknown", "nobody can tell whether an instance reads stream "+c.stream().String(),
+			"try again when Kafka answers and the group is stable; --now stops at once, unread")
+	}
+	return s.drain(ctx)
 }
 
 func (s *stop) answer(outcome control.Outcome, text string) error {

@@ -119,7 +119,7 @@ func (c *call) setState(ctx context.Context, state audit.DesiredState, done stri
 	ok, err := await(ctx, obedience, func() (bool, error) {
 		s, err := c.status(ctx, store)
 		owned = s.State != audit.StateUnowned
-		return !owned || s.State != starting && obeyed(s.State), err
+		return !owned || !silent(s.State) && obeyed(s.State), err
 	})
 	s := c.stream()
 	outcome, text := control.OutcomeDone, fmt.Sprintf("Stream %s is %s", s, done)
