@@ -150,6 +150,24 @@ func TestSnapshotOutlivesItsDeltas(t *testing.T) {
 	})
 }
 
+// A journal that was deleted, and its offsets with it, begins anew with all that the checkpoint knows.
+func TestDeletedJournalBeginsAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		j := newJournal(w)
+		w.grow(time.Now().Add(-30*time.Minute), 90)
+		w.runJournal(t, j, 20*time.Minute)
+		n := j.kafka.N
+		j.log, j.kafka = nil, audit.Standing{N: -1}
+		w.runJournal(t, j, 20*time.Minute)
+		if len(j.log) == 0 || j.log[0].Entry.N != n+1 || j.log[0].Entry.Snapshot == nil {
+			t.Fatalf("after %d the journal begins with %+v", n, j.log)
+		}
+		w.runJournal(t, j, time.Hour)
+		w.check(t)
+	})
+}
+
 func TestCheckpointOfAnotherKafkaIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()

@@ -75,7 +75,7 @@ func (r *Runner) Supervise(ctx context.Context, s Settings) {
 			report.log.Warn("another owner took the stream; taking it back", "hint", "nothing to do if it happens once; else an instance with control.enabled: false or another control.group_id uses the same checkpoints")
 		case errors.Is(err, audit.ErrLost):
 			report.log.Error("checkpoint was lost", "error", err,
-				"hint", "the stream goes on from where this process knows it was; use a Redis with persistence and without eviction")
+				"hint", "it is rebuilt from the journal; without one the stream goes on from where this process knows it was. Use a Redis with persistence and without eviction")
 		default:
 			report.log.Error("stream ended; starting it again", "error", err)
 		}
