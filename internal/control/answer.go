@@ -16,8 +16,11 @@ import (
 const (
 	// maxKept bounds an answer that is remembered, and what of it waits in memory. A longer one is sent while it is
 	// made, and made again for a command that is repeated: only commands that read have such.
-	maxKept     = 2 << 20
-	finishTries = 5 // before a command is answered although its answer cannot be remembered
+	maxKept = 2 << 20
+	// maxKeptReading is the same for commands that read, which can be done again at any time: their answers would fill
+	// the store.
+	maxKeptReading = 64 << 10
+	finishTries    = 5 // before a command is answered although its answer cannot be remembered
 )
 
 // answer is the reply to one command in the making. One goroutine uses it.
@@ -71,7 +74,7 @@ func (a *answer) push(ctx context.Context, r Reply) error {
 	}
 	a.kept = append(a.kept, value)
 	a.size += len(value)
-	if a.size > maxKept {
+	if a.size > maxKept || a.command.Name.Reads() && a.size > maxKeptReading {
 		a.sending = true
 	}
 	if !a.sending {

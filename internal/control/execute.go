@@ -12,7 +12,10 @@ import (
 	"o365-kafka-connector/internal/txn"
 )
 
-const claimPause = 250 * time.Millisecond // between looks at a claim that another member holds
+const (
+	claimPause = 250 * time.Millisecond // between looks at a claim that another member holds
+	unclaimed  = 15 * time.Second       // after which a command that reads is done although the store is away
+)
 
 // do does a command once, or answers it as it was answered before. It returns false if the next owner has to do it.
 func (n *generation) do(ctx context.Context, j job) bool {
@@ -21,7 +24,7 @@ func (n *generation) do(ctx context.Context, j job) bool {
 	a := n.newAnswer(c)
 	a.key, a.token = j.key, rand.Text()
 	deadline := c.Deadline(n.config.MaxAge.D())
-	before, err := n.claim(ctx, a, deadline)
+	before, claimed, err := n.claim(ctx, a, deadline)
 	switch {
 	case ctx.Err() != nil:
 		n.abandon(ctx, a)
@@ -33,7 +36,7 @@ func (n *generation) do(ctx context.Context, j job) bool {
 		n.abandon(ctx, a)
 		return a.finish(ctx, expired(deadline, err)) == nil
 	}
-	a.claimed = true
+	a.claimed = claimed
 	err = n.handle(ctx, a, deadline)
 	if err != nil && ctx.Err() != nil {
 		n.abandon(ctx, a)
@@ -54,25 +57,32 @@ func expired(deadline time.Time, err error) error {
 	return r
 }
 
-// claim takes the command for us, or returns the answer that was given. It waits for another member that has it,
-// and while the store is away, up to the deadline.
-func (n *generation) claim(ctx context.Context, a *answer, deadline time.Time) ([][]byte, error) {
+// claim takes the command for us, or returns the answer that was given. It waits for another member that has it, and
+// while the store is away, up to the deadline; a command that reads then goes without a claim after a while.
+func (n *generation) claim(ctx context.Context, a *answer, deadline time.Time) (before [][]byte, claimed bool, err error) {
 	pace := txn.Pace()
+	var away time.Time // since when
 	for {
 		answer, state, err := n.options.Answers.BeginAnswer(ctx, a.key, a.token, n.config.SessionTimeout.D())
 		wait := claimPause
 		switch {
 		case err != nil && (ctx.Err() != nil || time.Now().After(deadline)):
-			return nil, err
+			return nil, false, err
+		case err != nil && away.IsZero():
+			n.log.Warn("command waits for the store of answers", "id", a.command.ID, "command", string(a.command.Name), "error", err,
+				"hint", AsRefusal(err).Hint)
+			away = time.Now()
+		case err != nil && a.command.Name.Reads() && time.Since(away) >= unclaimed:
+			return nil, false, nil
 		case err != nil:
 			wait = pace.NextBackOff()
 		case state == answerDone && len(answer) > 0:
-			return answer, nil
+			return answer, false, nil
 		case state != answerRunning:
-			return nil, nil
+			return nil, true, nil
 		}
 		if err := sleep(ctx, wait); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 	}
 }
@@ -87,7 +97,7 @@ func (n *generation) handle(ctx context.Context, a *answer, deadline time.Time) 
 	defer stop()
 	renewing.Go(func() {
 		lease := n.config.SessionTimeout.D()
-		for sleep(renewCtx, lease/3) == nil {
+		for a.claimed && sleep(renewCtx, lease/3) == nil {
 			// If it fails, the claim may run out, and then the command may be done twice, to the same effect.
 			_, _, _ = n.options.Answers.BeginAnswer(renewCtx, a.key, a.token, lease)
 		}
