@@ -111,7 +111,8 @@ func (r *Runner) catchUp(ctx context.Context, p *replay, t *taken, ok bool) (n i
 		if n, found, err = p.anew(ctx); err != nil {
 			return 0, false, err
 		}
-		if !found { // all entries have expired, or there never was one
+		if !found { // all entries have expired, or there never was one, or the topic was made again
+			t.checkpoint.Snapshot = time.Time{}
 			return n, ok && n <= redis, nil
 		}
 		t.rebuilt = fmt.Sprintf("the checkpoint was rebuilt from %d entries of the journal in %s; nothing is published again",
