@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/segmentio/kafka-go"
 
 	"o365-kafka-connector/internal/audit"
@@ -102,6 +103,39 @@ func TestSplit(t *testing.T) {
 	}
 	if _, err := Split(records(100, 8), 500); err != nil {
 		t.Error(err)
+	}
+}
+
+// Putting lists together and merging objects gives back what was divided.
+func TestSplitSeveralLists(t *testing.T) {
+	text := `{"status":{"instance":"one","members":["a","b","c"],"none":[],"streams":["` + strings.Repeat(`xxxxxxxxxxxxxxxxxxxx","`, 40) + `"]}}`
+	r := complete(Command{ID: "c", Name: ShowStatus}, Reply{Context: json.RawMessage(text)})
+	parts, err := Split(r, 700)
+	if err != nil || len(parts) < 3 {
+		t.Fatal(len(parts), err)
+	}
+	type status struct {
+		Instance               string
+		Members, None, Streams []string
+	}
+	var want, got struct{ Status status }
+	if err := json.Unmarshal([]byte(text), &want); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range parts {
+		var part struct{ Status status }
+		if err := json.Unmarshal(p.Context, &part); err != nil {
+			t.Fatal(err)
+		}
+		got.Status.Instance += part.Status.Instance
+		got.Status.Members = append(got.Status.Members, part.Status.Members...)
+		got.Status.Streams = append(got.Status.Streams, part.Status.Streams...)
+		if part.Status.None != nil {
+			got.Status.None = part.Status.None
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -15,8 +15,8 @@ const MaxPart = 900_000
 var errIndivisible = errors.New("the answer has a piece that is too large for one message")
 
 // Split divides a reply into parts of at most limit bytes each, in order and not numbered yet: first the text for
-// people, by lines, and then the longest list of the context, by elements. What stands beside that list is repeated in
-// each part.
+// people, by lines, and then the longest list of the context, by elements. What stands beside that list is in one part
+// alone: objects of the parts are to be merged, and their lists put together.
 func Split(r Reply, limit int) ([]Reply, error) {
 	size, err := encodedSize(r)
 	if err != nil {
@@ -77,7 +77,8 @@ func halve(r Reply) (first, second Reply, err error) {
 		return first, second, err
 	}
 	second.HumanReadable = ""
-	second.Context, err = Context(put(root, path, list[len(list)/2:]))
+	// Alone: lists beside it would be there twice when the parts are put together.
+	second.Context, err = Context(put(nil, path, list[len(list)/2:]))
 	return first, second, err
 }
 
