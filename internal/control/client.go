@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -58,23 +59,39 @@ func (c *Client) Do(ctx context.Context, command Command) iter.Seq2[Reply, error
 			yield(Reply{}, err)
 			return
 		}
-		for want := 1; ; {
+		var seen []partSum
+		for {
 			replies, err := c.read(ctx, in, command.ID)
 			if err != nil {
 				yield(Reply{}, c.silence(ctx, command, err))
 				return
 			}
 			for _, r := range replies {
-				if r.Part != want { // a repeat
+				switch {
+				case r.Part == len(seen)+1:
+					seen = append(seen, r.sum)
+				case r.Part < 1 || r.Part > len(seen)+1 || r.sum == seen[r.Part-1]: // a repeat
 					continue
+				default:
+					yield(Reply{}, fmt.Errorf("read the reply to %s (id %s): part %d came again and differs, because another instance "+
+						"has taken over and began anew: send the command again", command.Name, command.ID, r.Part))
+					return
 				}
-				want++
-				if !yield(r, nil) || r.Last {
+				if !yield(r.Reply, nil) || r.Last {
 					return
 				}
 			}
 		}
 	}
+}
+
+// partSum tells a part from another one with its number.
+type partSum [sha256.Size]byte
+
+// received is a part of a reply as it came.
+type received struct {
+	Reply
+	sum partSum
 }
 
 // listen finds the end of the partition that replies will come to.
@@ -124,16 +141,16 @@ func Key(command Command) string {
 }
 
 // read returns what the topic has for us, which may be nothing.
-func (c *Client) read(ctx context.Context, in *cursor, id string) ([]Reply, error) {
+func (c *Client) read(ctx context.Context, in *cursor, id string) ([]received, error) {
 	messages, err := in.next(ctx)
 	if err != nil && ctx.Err() == nil && c.conn.Explain(err, broker.About{}).Kind == broker.Passing {
 		return nil, sleep(ctx, claimPause)
 	}
-	var out []Reply
+	var out []received
 	for _, m := range messages {
 		var r Reply
 		if m.key == id && json.Unmarshal(m.value, &r) == nil && r.ID == id {
-			out = append(out, r)
+			out = append(out, received{r, sha256.Sum256(m.value)})
 		}
 	}
 	return out, err
