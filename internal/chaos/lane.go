@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -21,8 +22,8 @@ type lane struct {
 	faults      []fault
 }
 
-// run harms until the context ends.
-func (l lane) run(ctx context.Context, seed uint64) error {
+// run harms until the context ends. A service that is slow to recover is told of, and harmed on.
+func (l lane) run(ctx context.Context, seed uint64, told *timeline) error {
 	r := rand.New(rand.NewPCG(seed, hash(l.name)))
 	for {
 		pause(ctx, between(r, l.least, l.most))
@@ -36,6 +37,8 @@ func (l lane) run(ctx context.Context, seed uint64) error {
 		switch {
 		case ctx.Err() != nil:
 			return nil //nolint:nilerr // what was cut short is repaired
+		case errors.Is(err, errSlow):
+			told.note("%s: %v", f.kind, err)
 		case err != nil:
 			return fmt.Errorf("%s: %w", f.kind, err)
 		}

@@ -22,7 +22,7 @@ type line struct {
 
 // ownership are the messages that tell of a change of owner, or of a checkpoint that was lost.
 var ownership = map[string]bool{
-	"stream taken": true, "stream obeys": true, "partitions assigned": true, "stream ended; starting it again": true,
+	"stream taken": true, "stream obeys": true, "stream ended; starting it again": true,
 	"another owner took the stream; taking it back": true, "checkpoint was lost": true,
 	"checkpoint was lost, and rebuilt from the journal": true, "checkpoint was brought up to date from the journal": true,
 	"checkpoint was lost; starting anew": true, "checkpoint was lost; blobs published before may be published again": true,
@@ -51,7 +51,7 @@ func owners(all []*connector, contentType string) []Happening {
 	for _, c := range all {
 		for i, path := range c.logs {
 			for _, l := range lines(path) {
-				if !ownership[l.Message] || l.ContentType != contentType && l.ContentType != "" {
+				if !ownership[l.Message] || l.ContentType != contentType {
 					continue
 				}
 				text := fmt.Sprintf("%s, process %d: %s", c.name, i+1, l.Message)

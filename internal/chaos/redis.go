@@ -19,7 +19,7 @@ import (
 const masterName = "o365"
 
 // failoverLimit bounds how long Sentinel may take.
-const failoverLimit = 30 * time.Second
+const failoverLimit = time.Minute
 
 // pair is two Redis servers, one the replica of the other, and a sentinel. Clients, the sentinel and the replica reach
 // them through links.

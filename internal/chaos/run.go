@@ -92,28 +92,24 @@ func (s *stand) play(ctx context.Context) error {
 	defer cancel()
 	g, gctx := errgroup.WithContext(hctx)
 	for _, l := range s.lanes() {
-		g.Go(func() error { return l.run(gctx, s.options.Seed) })
+		g.Go(func() error { return l.run(gctx, s.options.Seed, s.told) })
 	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
+	harmed := g.Wait()
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	s.api.StopOffering()
 	s.told.note("faults have ended; %d records delivered", s.checker.Total())
-	if err := s.settle(ctx); err != nil {
-		return err
-	}
-	if err := s.rebuild(ctx); err != nil {
-		return err
+	settled := s.settle(ctx)
+	if settled == nil {
+		settled = s.rebuild(ctx)
 	}
 	for _, c := range s.all {
 		if c.end(endSignal, 30*time.Second) {
 			s.told.note("%s did not end within 30 s of SIGTERM: killed", c.name)
 		}
 	}
-	return s.reader.finish(ctx, s.kafka, eventTopic, letterTopic)
+	return errors.Join(harmed, settled, s.reader.finish(ctx, s.kafka, eventTopic, letterTopic))
 }
 
 // warm waits until the connectors deliver.

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -17,13 +18,16 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// until asks again and again whether something is so. Its error is that it was not in time.
+// errSlow means that something did not come true in time.
+var errSlow = errors.New("it takes too long")
+
+// until asks again and again whether something is so. Its error is errSlow.
 func until(ctx context.Context, limit time.Duration, what string, is func(ctx context.Context) bool) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for !is(ctx) {
 		if ctx.Err() != nil {
-			return fmt.Errorf("not within %s: %s: %w", limit, what, ctx.Err())
+			return fmt.Errorf("not within %s: %s: %w", limit, what, errSlow)
 		}
 		pause(ctx, 100*time.Millisecond)
 	}
