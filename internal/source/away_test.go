@@ -139,3 +139,35 @@ func TestRefusalIsToldLater(t *testing.T) {
 		}
 	})
 }
+
+// hanging is a budget that does not answer.
+type hanging struct{ *LocalBudget }
+
+func (hanging) Take(ctx context.Context, _ audit.Demand) (int, time.Duration, error) {
+	<-ctx.Done()
+	return 0, 0, ctx.Err()
+}
+
+func TestARequestDoesNotTellOfAnothersEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		th := newThrottle(hanging{NewLocalBudget()}, &counter{}, audit.Demand{Tenant: "t", PerMinute: 600})
+		given, giveUp := context.WithCancel(t.Context())
+		slow, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		var group sync.WaitGroup
+		group.Go(func() { _ = th.wait(given, audit.Stream{}, download) })
+		synctest.Wait()
+		group.Go(func() { _ = th.wait(slow, audit.Stream{}, download) }) // leads after it
+		synctest.Wait()
+		giveUp()
+		synctest.Wait()
+		ctx, stop := context.WithTimeout(t.Context(), time.Second)
+		defer stop()
+		err := th.wait(ctx, audit.Stream{}, download)
+		if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+			t.Errorf("it says %v", err)
+		}
+		cancel()
+		group.Wait()
+	})
+}

@@ -197,7 +197,9 @@ func (t *throttle) take(ctx context.Context, d audit.Demand) (granted int, wait 
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.away = err
+	if ctx.Err() == nil { // else it may say no more than that this request was given up
+		t.away = err
+	}
 	return granted, wait, err
 }
 
