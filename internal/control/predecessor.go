@@ -11,6 +11,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"o365-kafka-connector/internal/broker"
+	"o365-kafka-connector/internal/txn"
 )
 
 // clientPrefix begins the client id of every member: "o365-kafka-connector/<instance>/<token of the process>". The
@@ -45,17 +46,22 @@ const (
 // two living processes of the same name do not throw each other out for ever.
 func (g *Group) leavePredecessor(ctx context.Context) {
 	told := false
-	for ctx.Err() == nil {
+	pace := txn.Pace()
+	for began := time.Now(); ctx.Err() == nil; {
 		joined, err := g.tryLeavePredecessor(ctx)
-		switch {
-		case err == nil && joined:
+		if err == nil && joined {
 			return
-		case err != nil && !told && !passing(err) && ctx.Err() == nil:
+		}
+		if err != nil && !told && !passing(err) && ctx.Err() == nil {
 			g.log.Warn("members that an earlier process left behind cannot be taken out of the group yet", "error", err,
 				"hint", "nothing to do: else they end with their session")
 			told = true
 		}
-		if sleep(ctx, leavePause) != nil {
+		wait := leavePause
+		if err != nil || time.Since(began) > g.config.SessionTimeout.D() { // what was left behind has ended by itself
+			wait = pace.NextBackOff()
+		}
+		if sleep(ctx, wait) != nil {
 			return
 		}
 	}
