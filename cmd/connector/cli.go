@@ -27,8 +27,10 @@ type cli struct {
 	Pause             pauseCommand             `cmd:"" help:"Pause a stream; nothing is lost within 7 days."`
 	Resume            resumeCommand            `cmd:"" help:"Have a paused stream go on."`
 	Backfill          backfillCommand          `cmd:"" help:"Read a stretch of the past again, beside what is new."`
-	Cancel            cancelCommand            `cmd:"" help:"Cancel a back-fill."`
+	Cancel            cancelCommand            `cmd:"" help:"Cancel a back-fill or a redrive."`
+	Redrive           redriveCommand           `cmd:"" help:"Put dead letters back."`
 	Checkpoint        checkpointCommand        `cmd:"" help:"Show what is remembered of streams, and change it."`
+	Retire            retireCommand            `cmd:"" help:"Forget streams that are no longer configured."`
 	Diagnose          diagnoseCommand          `cmd:"" help:"Try every dependency in turn and say what is wrong and what to do."`
 	Config            configCommand            `cmd:"" help:"Check the configuration, or print what counts in the end."`
 	Version           versionCommand           `cmd:"" help:"Print the version."`

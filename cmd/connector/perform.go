@@ -12,6 +12,7 @@ import (
 	"o365-kafka-connector/internal/checkpoint"
 	"o365-kafka-connector/internal/command"
 	"o365-kafka-connector/internal/control"
+	"o365-kafka-connector/internal/sink"
 	"o365-kafka-connector/internal/source"
 )
 
@@ -63,7 +64,7 @@ func perform(ctx context.Context, env *environment, c *cli, r request) error {
 // bounded reports whether a command has to end soon.
 func bounded(name control.Name) bool {
 	switch name {
-	case control.StopSubscription, control.ListContent, control.Backfill, control.CheckpointSet, control.CheckpointReset:
+	case control.StopSubscription, control.ListContent, control.Backfill, control.Redrive, control.CheckpointSet, control.CheckpointReset:
 		return false
 	default:
 		return true
@@ -74,16 +75,23 @@ func bounded(name control.Name) bool {
 func directly(ctx context.Context, cfg *config.Config, cmd control.Command, out *printer) error {
 	s := &session{config: cfg, clients: map[string]*source.Client{}}
 	defer s.close()
+	return command.New(s.options(ctx, out)).Do(ctx, cmd, out.part)
+}
+
+// options are for a command in this process.
+func (s *session) options(ctx context.Context, out *printer) command.Options {
 	o := command.Options{
-		Config: cfg, Client: func(t config.Tenant) (*source.Client, error) { return s.client(ctx, t) },
+		Config: s.config, Client: func(t config.Tenant) (*source.Client, error) { return s.client(ctx, t) },
 		Store:    func() (checkpoint.Operator, error) { return s.openStore(ctx) },
 		Progress: out.progress,
 	}
-	if cfg.Control.Enabled {
+	if s.config.Sink.Kind == sink.KindKafka {
+		o.Letters = s.letters
+	}
+	if s.config.Control.Enabled {
 		o.Members = s.members
 	}
-	executor := command.New(o)
-	return executor.Do(ctx, cmd, out.part)
+	return o
 }
 
 // session is what one command has opened.
@@ -93,6 +101,7 @@ type session struct {
 	mu      sync.Mutex // guards the following
 	clients map[string]*source.Client
 	store   checkpoint.Store
+	sink    sink.Sink
 	conn    *broker.Conn
 	roster  *control.Roster
 }
@@ -174,9 +183,29 @@ func (s *session) close() {
 	for _, c := range s.clients {
 		c.Close()
 	}
+	if s.sink != nil {
+		_ = s.sink.Close() // nothing was written
+	}
 	if s.store != nil {
 		_ = s.store.Close() // nothing is lost: every call has been answered
 	}
+}
+
+// letters are read from where the daemon puts them.
+func (s *session) letters() (command.Letters, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sink == nil {
+		opened, err := sink.Open(sink.Settings{
+			Sink: s.config.Sink, Kafka: s.config.Kafka, Group: s.config.Control.GroupID, Shards: s.config.Control.Partitions,
+		}, sink.Options{})
+		if err != nil {
+			return nil, fmt.Errorf("open sink: %w", err)
+		}
+		s.sink = opened
+	}
+	letters, _ := sink.LettersOf(s.sink)
+	return letters, nil
 }
 
 // viaKafka has the stream's owner do the command, wherever that runs.

@@ -16,6 +16,19 @@ type Blob struct {
 	Expires time.Time // contentExpiration; zero if it was missing or unreadable
 }
 
+// Lifetime is how long Microsoft keeps a blob whose listing does not say when it expires.
+const Lifetime = 7 * 24 * time.Hour
+
+// Expired reports whether the blob is past its contentExpiration. One of which neither that nor contentCreated is known
+// may still be there.
+func (b Blob) Expired(now time.Time) bool {
+	end := b.Expires
+	if end.IsZero() && !b.Created.IsZero() {
+		end = b.Created.Add(Lifetime)
+	}
+	return !end.IsZero() && !now.Before(end)
+}
+
 // Hash identifies the blob in the ledger.
 func (b Blob) Hash() Hash { return HashOf(b.ID) }
 

@@ -25,6 +25,9 @@ type Operator interface {
 	// Statuses returns one status for each stream, in the same order. A stream without a line is unowned, with what its
 	// checkpoint tells.
 	Statuses(ctx context.Context, streams []audit.Stream) ([]audit.StreamStatus, error)
+	// Retire forgets a stream: checkpoint, wish and status line. Whoever still owns it is told audit.ErrLost. Where a
+	// journal tells the same, a later owner begins with what that still holds.
+	Retire(ctx context.Context, s audit.Stream) error
 	// BeginAnswer claims the command with this id for the holder of a token, for the time of the lease; the same token
 	// renews the claim. It returns AnswerNew, or AnswerRunning if another token holds the claim, or AnswerDone with the
 	// answer that was given.

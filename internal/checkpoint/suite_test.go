@@ -71,6 +71,7 @@ func testStore(t *testing.T, make func(t *testing.T) vault) {
 		{"WatermarkMovesByEntry", testMove},
 		{"BackfillsAreRemembered", testBackfills},
 		{"PeekNeedsNoOwnership", testPeek},
+		{"Retire", testRetire},
 		{"WishIsKeptApart", testWish},
 		{"WishedBackfills", testWishBackfills},
 		{"WishesOfSeveral", testWishConcurrent},

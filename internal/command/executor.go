@@ -28,6 +28,8 @@ type Options struct {
 	Client func(config.Tenant) (*source.Client, error)
 	// Store returns the store of checkpoints. It may be called often, and is not called by commands that need none.
 	Store func() (checkpoint.Operator, error)
+	// Letters returns the dead letters. It may be called often; nil: there are none that could be read back.
+	Letters func() (Letters, error)
 	// Owned reports whether this process is the owner of a stream, also when the stream has not told anything yet; nil: it
 	// owns none.
 	Owned func(audit.Stream) bool
@@ -81,6 +83,7 @@ var handlers = map[control.Name]func(*call, context.Context) error{
 	control.ShowStatus:        (*call).showStatus,
 	control.Backfill:          (*call).backfill,
 	control.Cancel:            (*call).cancel,
+	control.Redrive:           (*call).redrive,
 	control.CheckpointShow:    (*call).showCheckpoint,
 	control.CheckpointSet:     (*call).setCheckpoint,
 	control.CheckpointReset:   (*call).resetCheckpoint,

@@ -52,6 +52,7 @@ type rig struct {
 	members  []control.Member
 	away     error       // why the broker does not tell the members
 	vanish   atomic.Bool // the broker is away from now on
+	letters  letters
 }
 
 // asking tells when somebody has asked for a wish.
@@ -115,6 +116,7 @@ func rigFor(t *testing.T, api http.Handler, tenants ...string) *rig {
 	})
 	var mu sync.Mutex
 	r.executor = command.New(command.Options{
+		Letters: func() (command.Letters, error) { return r.letters, nil },
 		Members: func(context.Context) ([]control.Member, error) {
 			if r.vanish.Load() {
 				return nil, errors.New("connection refused")

@@ -49,6 +49,9 @@ func checkTimes(name Name, a Arguments, now time.Time) error {
 	if a.Watermark.After(now.Add(skew)) {
 		return invalid("watermark: lies in the future; it is now " + stamp(now))
 	}
+	if a.Since.After(now.Add(skew)) {
+		return invalid("since: lies in the future; it is now " + stamp(now))
+	}
 	if a.Start.IsZero() != a.End.IsZero() {
 		return invalid("start_time and end_time go together: give both or neither")
 	}

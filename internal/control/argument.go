@@ -39,6 +39,10 @@ type Arguments struct {
 	Topic      string    // of a back-fill; empty: the usual one
 	BackfillID string    // to cancel
 	Watermark  time.Time // to set
+
+	Cause     audit.Cause // of dead letters; empty: any
+	Since     time.Time   // of dead letters; zero: any
+	ContentID string      // of dead letters; empty: any
 }
 
 // Wire returns the arguments by their names on the wire.
@@ -47,6 +51,7 @@ func (a Arguments) Wire() map[string]any {
 	for name, value := range map[string]string{
 		"content_type": a.spelling(), "mode": string(a.Mode), "topic": a.Topic, "backfill_id": a.BackfillID,
 		"start_time": wireTime(a.Start), "end_time": wireTime(a.End), "watermark": wireTime(a.Watermark),
+		"cause": string(a.Cause), "since": wireTime(a.Since), "content_id": a.ContentID,
 	} {
 		if value != "" {
 			out[name] = value
@@ -98,6 +103,9 @@ var readers = map[string]func(*Arguments, any) error{
 	"dry_run":             func(a *Arguments, v any) error { return readFlag(&a.DryRun, v) },
 	"mode":                (*Arguments).readMode,
 	"topic":               (*Arguments).readTopic,
+	"cause":               (*Arguments).readCause,
+	"since":               func(a *Arguments, v any) error { return readTime(&a.Since, v) },
+	"content_id":          func(a *Arguments, v any) error { return readString(&a.ContentID, v) },
 	"backfill_id":         func(a *Arguments, v any) error { return readString(&a.BackfillID, v) },
 }
 
@@ -167,6 +175,15 @@ func (a *Arguments) readMode(v any) error {
 	if a.Mode != ModeMissing && a.Mode != ModeRepublish {
 		return fmt.Errorf("%s is unknown: use %s or %s", quote(s), ModeMissing, ModeRepublish)
 	}
+	return nil
+}
+
+func (a *Arguments) readCause(v any) error {
+	var s string
+	if err := readString(&s, v); err != nil {
+		return err
+	}
+	a.Cause = audit.Cause(strings.ToLower(s))
 	return nil
 }
 

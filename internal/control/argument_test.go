@@ -64,6 +64,8 @@ func TestArgumentsThatAreRefused(t *testing.T) {
 		text string
 		want string
 	}{
+		{Redrive, `{"content_type":"DLP.All","since":"2026-11-24"}`, "since: lies in the future"},
+		{Redrive, `{"content_type":"DLP.All","cause":7}`, "cause: must be a string"},
 		{ListContent, `{}`, "list-content needs the argument content_type"},
 		{ListContent, `{"content_type":null}`, "list-content needs the argument content_type"},
 		{ListContent, `{"content_type":"Audit.Mail"}`, `content_type: content type "Audit.Mail" is unknown: use one of Audit.AzureActiveDirectory, `},

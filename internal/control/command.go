@@ -25,6 +25,7 @@ const (
 	Resume            Name = "resume"
 	Backfill          Name = "backfill"
 	Cancel            Name = "cancel"
+	Redrive           Name = "redrive"
 	CheckpointShow    Name = "checkpoint-show"
 	CheckpointSet     Name = "checkpoint-set"
 	CheckpointReset   Name = "checkpoint-reset"
@@ -61,6 +62,7 @@ var rules = []rule{
 		optional: append([]string{"mode", "topic", "dry_run"}, filterArguments...),
 	},
 	{name: Cancel, required: []string{"backfill_id"}, optional: []string{"content_type"}},
+	{name: Redrive, required: []string{"content_type"}, optional: []string{"cause", "since", "content_id", "dry_run"}},
 	{name: CheckpointShow, reads: true, optional: []string{"content_type"}},
 	{name: CheckpointSet, required: []string{"content_type", "watermark"}, optional: []string{"dry_run"}},
 	{name: CheckpointReset, required: []string{"content_type"}, optional: []string{"dry_run"}},

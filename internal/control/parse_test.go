@@ -63,6 +63,7 @@ func TestParserAndSchemaAgree(t *testing.T) {
 	for _, tc := range []struct{ text, want string }{ // empty: both take it; "!": only the schema does
 		{`{"command":"status"}`, ""},
 		{`{"command":"status","arguments":{}}`, ""},
+		{`{"command":"redrive","arguments":{"content_type":"DLP.All","cause":"malformed","since":"2026-11-22","dry_run":"yes"}}`, ""},
 		{`{"command":"status","arguments":null,"tenant":null}`, ""},
 		{`{"command":"status","expires":"","reply_to":""}`, ""},
 		{`{"command":"list-subscriptions","tenant":"contoso"}`, ""},
@@ -228,6 +229,7 @@ func TestGoldenCommands(t *testing.T) {
 		full, backfill,
 		{ID: "c-3", Name: StopSubscription, Tenant: tenantID, Arguments: Arguments{ContentType: audit.DLP, Now: true}},
 		{ID: "c-4", Name: Cancel, Arguments: Arguments{BackfillID: "b-1"}},
+		{ID: "c-6", Name: Redrive, Arguments: Arguments{ContentType: audit.DLP, Cause: audit.CauseMalformed, Since: now, ContentID: "b", DryRun: true}},
 		{ID: "c-5", Name: CheckpointSet, Arguments: Arguments{ContentType: audit.DLP, Watermark: now}},
 	} {
 		line, err := json.Marshal(c)

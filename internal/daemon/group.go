@@ -43,6 +43,7 @@ func (d *Daemon) runGroup(ctx context.Context, s services, r *pipeline.Runner) e
 func (d *Daemon) groupOptions(s services, r *pipeline.Runner, known *streamList) control.Options {
 	executor := command.New(command.Options{
 		Config: d.config, Client: d.clientOf, Store: func() (checkpoint.Operator, error) { return s.store, nil },
+		Letters: lettersOf(s.sink),
 		Owned:   known.owned,
 		Members: control.NewRoster(d.config.Control, s.conn).Overview,
 	})
@@ -60,6 +61,15 @@ func (d *Daemon) groupOptions(s services, r *pipeline.Runner, known *streamList)
 		o.Tenants = append(o.Tenants, t.config.Audit())
 	}
 	return o
+}
+
+// lettersOf is nil for a sink that keeps none.
+func lettersOf(s sink.Sink) func() (command.Letters, error) {
+	letters, ok := sink.LettersOf(s)
+	if !ok {
+		return nil
+	}
+	return func() (command.Letters, error) { return letters, nil }
 }
 
 // deployment remembers what the members of a group have to agree on.

@@ -36,10 +36,10 @@ func (w *world) dead() int {
 
 func TestFeedIsNotEmptiedIntoDeadLetters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := badWorld(300, audit.CauseMalformed, 24*time.Hour)
+		w := badWorld(120, audit.CauseMalformed, 10*time.Hour)
 		r, end := w.begin(t)
 		defer end()
-		time.Sleep(23 * time.Hour)
+		time.Sleep(9 * time.Hour)
 		if n := w.dead(); n < tooMany || n > judged {
 			t.Errorf("%d dead letters", n)
 		}
@@ -55,11 +55,11 @@ func TestFeedIsNotEmptiedIntoDeadLetters(t *testing.T) {
 		}
 		w.mu.Unlock()
 		if perBlob := tries / before; perBlob > 60 {
-			t.Errorf("each blob was asked for %d times in a day", perBlob)
+			t.Errorf("each blob was asked for %d times", perBlob)
 		}
 		time.Sleep(3 * time.Hour)
-		if n := w.dead(); n > judged || w.deliveries(0, 300) != 300-n {
-			t.Errorf("%d dead letters, %d delivered", n, w.deliveries(0, 300))
+		if n := w.dead(); n > judged || w.deliveries(0, 120) != 120-n {
+			t.Errorf("%d dead letters, %d delivered", n, w.deliveries(0, 120))
 		}
 		if s := r.Board.Snapshot()[0]; s.State == audit.StateFailing || s.PendingBlobs != 0 {
 			t.Errorf("state %s, %d pending, %+v", s.State, s.PendingBlobs, s.LastError)
@@ -69,16 +69,16 @@ func TestFeedIsNotEmptiedIntoDeadLetters(t *testing.T) {
 
 func TestResumeMakesDeadLettersAllTheSame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := badWorld(300, audit.CauseMalformed, 48*time.Hour)
+		w := badWorld(120, audit.CauseMalformed, 48*time.Hour)
 		_, end := w.begin(t)
 		defer end()
-		time.Sleep(12 * time.Hour)
+		time.Sleep(8 * time.Hour)
 		held := w.dead()
 		w.mu.Lock()
 		w.wish.State, w.wish.Command = audit.Running, "resume-1"
 		w.mu.Unlock()
 		time.Sleep(3 * time.Hour)
-		if n := w.dead(); held > judged || n != 300 {
+		if n := w.dead(); held > judged || n != 120 {
 			t.Errorf("%d dead letters before the resume, %d after it", held, n)
 		}
 	})

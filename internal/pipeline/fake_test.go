@@ -80,7 +80,7 @@ func newWorld() *world {
 func (w *world) add(id string, created time.Time, records ...string) *fakeBlob {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	b := fakeBlob{Blob: audit.Blob{ID: id, Created: created, Expires: created.Add(lifetime)}, records: records}
+	b := fakeBlob{Blob: audit.Blob{ID: id, Created: created, Expires: created.Add(audit.Lifetime)}, records: records}
 	w.place[id] = len(w.blobs)
 	w.blobs = append(w.blobs, b)
 	return &w.blobs[len(w.blobs)-1]

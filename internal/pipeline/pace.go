@@ -46,7 +46,7 @@ func (p *pace) need(length time.Duration) (time.Duration, bool) {
 	if speed <= 0 {
 		return 0, false
 	}
-	return time.Duration(min(float64(length)/speed, float64(100*lifetime))), true
+	return time.Duration(min(float64(length)/speed, float64(100*audit.Lifetime))), true
 }
 
 // end is when the backlog will be read, nil if that is not known.

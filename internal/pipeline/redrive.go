@@ -110,7 +110,7 @@ func (r *redriving) letter(ctx context.Context, l audit.Letter) error {
 	case r.known(l) || !r.claims.claim(j.hash(), r.tally):
 		r.skips.Known++
 		return nil
-	case l.Fetched() && !l.Blob.Created.IsZero() && expired(l.Blob, r.Source.Now()):
+	case l.Fetched() && l.Blob.Expired(r.Source.Now()):
 		r.claims.settle(j.hash(), true)
 		r.skips.Expired++
 		if len(r.skips.Examples) < maxExamples {

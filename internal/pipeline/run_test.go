@@ -113,7 +113,7 @@ func TestHopelessBlobBecomesDeadLetter(t *testing.T) {
 				}
 				after := w.letters[0].LastFailed.Sub(created)
 				soonest := map[audit.Cause]time.Duration{
-					audit.CauseNotFound: time.Hour, audit.CauseMalformed: 6 * time.Hour, audit.CauseServer: lifetime,
+					audit.CauseNotFound: time.Hour, audit.CauseMalformed: 6 * time.Hour, audit.CauseServer: audit.Lifetime,
 				}[cause]
 				if after < soonest || after > soonest+time.Hour {
 					t.Errorf("given up after %s, want about %s", after, soonest)

@@ -7,23 +7,11 @@ import (
 	"o365-kafka-connector/internal/audit"
 )
 
-// lifetime is how long Microsoft keeps a blob whose listing does not say when it expires.
-const lifetime = 7 * 24 * time.Hour
-
 // Pauses between the tries of a pending blob.
 const (
 	firstRetry   = 10 * time.Second
 	longestRetry = 15 * time.Minute
 )
-
-// expired reports whether the blob is past its contentExpiration.
-func expired(b audit.Blob, now time.Time) bool {
-	end := b.Expires
-	if end.IsZero() {
-		end = b.Created.Add(lifetime)
-	}
-	return !now.Before(end)
-}
 
 // giveBack decides what becomes of a blob that failed by itself: it stays pending until it expires, or earlier becomes
 // a dead letter when it is certain to stay bad.
@@ -36,7 +24,7 @@ func (w *run) giveBack(j job, f *audit.Fault) outcome {
 		return outcome{job: &j, dead: again(*j.letter, f, now)}
 	}
 	p := nextPending(j, f, now)
-	if !j.last && !expired(p.Blob, now) && (!hopeless(p) || !w.brake.lose()) {
+	if !j.last && !p.Blob.Expired(now) && (!hopeless(p) || !w.brake.lose()) {
 		return outcome{job: &j, pending: &p}
 	}
 	return outcome{job: &j, dead: &audit.DeadLetter{

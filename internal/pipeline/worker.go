@@ -121,8 +121,10 @@ func (w *run) prepare(soft, hard context.Context, p worker) error {
 		if err == nil {
 			w.hold.clear()
 			w.report.OK(PartFetch)
-			w.brake.good()
-			w.report.OK(PartBlobs)
+			if p.job.letter == nil || p.job.letter.Fetched() {
+				w.brake.good()
+				w.report.OK(PartBlobs)
+			}
 			return w.send(hard, out)
 		}
 		if hard.Err() != nil {
@@ -138,7 +140,7 @@ func (w *run) prepare(soft, hard context.Context, p worker) error {
 		w.hold.clear() // the service answers
 		w.report.OK(PartFetch)
 		w.report.blobFault(p.job.blob, f)
-		if p.job.once(f) || try >= tries || time.Since(began) >= tryFor || expired(p.job.blob, w.Source.Now()) {
+		if p.job.once(f) || try >= tries || time.Since(began) >= tryFor || p.job.blob.Expired(w.Source.Now()) {
 			out := w.giveBack(p.job, f)
 			w.slow(f)
 			return w.send(hard, out)
