@@ -19,14 +19,6 @@ type Wish struct {
 	Outages   []Outage       `json:"outages,omitempty"`   // from the oldest to the newest; the owner takes out what its checkpoint tells
 }
 
-// Wanted returns the state that is wished for, Running if nobody asked for any.
-func (w Wish) Wanted() DesiredState {
-	if w.State == "" {
-		return Running
-	}
-	return w.State
-}
-
 // maxEarlier is how many earlier commands a wish remembers.
 const maxEarlier = 20
 

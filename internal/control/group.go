@@ -95,9 +95,8 @@ type Group struct {
 
 	held       []int // partitions of the last generation
 	heldIn     int32
-	heldAs     string         // member id
-	introduced []string       // keys of the streams that the group was told of
-	unowned    []audit.Stream // as last seen
+	heldAs     string   // member id
+	introduced []string // keys of the streams that the group was told of
 
 	findings  findings
 	cutter    cutter

@@ -14,6 +14,9 @@ var engineArguments = map[string]bool{
 	"retry-interval": true, "debug-mode": true, "outputkey": true,
 }
 
+// EngineArgument reports whether an argument belongs to Cortex XSOAR's command line and not to the command.
+func EngineArgument(name string) bool { return engineArguments[name] }
+
 // envelopeFields stand beside the arguments in a line, and around them in JSON.
 var envelopeFields = []string{"id", "tenant", "expires", "issued_by", "reply_to"}
 

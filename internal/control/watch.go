@@ -7,8 +7,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"o365-kafka-connector/internal/audit"
 )
 
 // unstablePause is the time between looks at a group that is being rebalanced.
@@ -33,35 +31,12 @@ func (n *generation) watch(ctx context.Context) {
 			pause = unstablePause
 		default:
 			told = false
-			n.setUnowned(v.unowned)
 			n.findings.take(n.inspect(v), pause, func() { n.log.Info("every stream has an owner again and the members agree") })
 		}
 		if sleep(ctx, pause) != nil {
 			return
 		}
 	}
-}
-
-// Unowned returns the streams that any member is configured for and that no member runs, as the group was last seen
-// from here: because none of the members that know them all can be given their partition. The others of the partition
-// are run. The tenant's name is empty if the tenant is not configured here.
-func (g *Group) Unowned() []audit.Stream {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return slices.Clone(g.unowned)
-}
-
-func (g *Group) setUnowned(streams []audit.Stream) {
-	for i := range streams {
-		id := streams[i].Tenant.ID
-		j := slices.IndexFunc(g.options.Tenants, func(t audit.Tenant) bool { return strings.EqualFold(t.ID, id) })
-		if j >= 0 {
-			streams[i].Tenant.Name = g.options.Tenants[j].Name
-		}
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.unowned = streams
 }
 
 // finding is something wrong with the group that a person has to put right.
