@@ -71,14 +71,22 @@ func (p *pair) startServer(ctx context.Context, i int) error {
 		return fmt.Errorf("split address: %w", err)
 	}
 	args := []string{"--replica-announce-ip", "127.0.0.1", "--replica-announce-port", port, "--repl-diskless-sync-delay", "0"}
-	if i > 0 {
-		args = append(args, "--replicaof", strings.ReplaceAll(p.links[0].Addr(), ":", " "))
-	}
 	if p.servers[i], err = testbed.StartRedis(ctx, args...); err != nil {
 		return fmt.Errorf("start Redis: %w", err)
 	}
 	p.links[i].Lead(p.servers[i].Addr)
 	p.clients[i] = redis.NewClient(&redis.Options{Addr: p.servers[i].Addr, MaxRetries: -1})
+	if i == 0 {
+		return nil
+	}
+	// Said by a command: as an argument it would hold after a restart, too, when the other may be the replica by then.
+	host, port, err := net.SplitHostPort(p.links[0].Addr())
+	if err != nil {
+		return fmt.Errorf("split address: %w", err)
+	}
+	if err := p.clients[i].SlaveOf(ctx, host, port).Err(); err != nil {
+		return fmt.Errorf("make a replica of Redis: %w", err)
+	}
 	return nil
 }
 
