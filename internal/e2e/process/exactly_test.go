@@ -21,9 +21,9 @@ func load(seed uint64) emulator.Config {
 func once(t *testing.T, s *stage.Stage, c *stage.Connector) {
 	t.Helper()
 	s.API.StopOffering()
-	v := s.Settled(2*time.Minute, c)
+	s.Settled(2*time.Minute, c)
 	time.Sleep(3 * time.Second) // for what comes twice
-	v = s.Tally.Compare(s.API.Truth("", ""), nil)
+	v := s.Tally.Compare(s.API.Truth("", ""), nil)
 	c.Stop()
 	t.Logf("offered %d, delivered %d, repeated %d, lost %d", v.Offered, v.Delivered, v.Repeated, v.Lost)
 	if v.Repeated > 0 || v.Lost > 0 || v.Foreign > 0 {
