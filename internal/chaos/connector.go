@@ -27,13 +27,16 @@ type connector struct {
 	cmd    *exec.Cmd
 	ended  chan struct{} // closed when cmd has ended
 	logs   []string      // of all processes
+	fallen int           // processes that ended by themselves
+
+	falling bool // so did the last one
 }
 
 // start starts a process, and keeps one running until kill or leave.
 func (c *connector) start() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.wanted = true
+	c.wanted, c.falling = true, false
 	return c.spawn()
 }
 
@@ -61,10 +64,13 @@ func (c *connector) spawn() error {
 
 // gone starts a process anew that was not told to end.
 func (c *connector) gone(cmd *exec.Cmd, err error) {
-	if !c.running(cmd) {
+	path, again := c.fell(cmd)
+	if path == "" {
 		return
 	}
-	c.told.note("%s ended by itself (%v): %s", c.name, err, lastLine(c.log()))
+	if !again {
+		c.told.note("%s ended by itself (%v): %s", c.name, err, lastLine(path))
+	}
 	pause(context.Background(), time.Second)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -75,10 +81,25 @@ func (c *connector) gone(cmd *exec.Cmd, err error) {
 	}
 }
 
-func (c *connector) running(cmd *exec.Cmd) bool {
+// fell counts a process that ended by itself and returns its log, empty if it was told to end; again: the one before
+// did so, too, which need not be told again.
+func (c *connector) fell(cmd *exec.Cmd) (path string, again bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.wanted && c.cmd == cmd
+	if !c.wanted || c.cmd != cmd {
+		return "", false
+	}
+	c.fallen++
+	again = c.falling
+	c.falling = true
+	return c.logs[len(c.logs)-1], again
+}
+
+// counts returns how many processes were started, and how many of them ended by themselves.
+func (c *connector) counts() (starts, fallen int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.logs), c.fallen
 }
 
 func (c *connector) log() string {

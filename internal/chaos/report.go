@@ -15,7 +15,8 @@ func (r Report) String() string {
 	for _, n := range r.Faults {
 		total += n
 	}
-	fmt.Fprintf(&b, "seed %d: %d faults in %s, %d connector processes\n", r.Seed, total, r.Took.Round(time.Second), r.Starts)
+	fmt.Fprintf(&b, "seed %d: %d faults in %s, %d connector processes, of which %d ended by themselves\n", r.Seed, total,
+		r.Took.Round(time.Second), r.Starts, r.Fallen)
 	for _, kind := range slices.Sorted(maps.Keys(r.Faults)) {
 		fmt.Fprintf(&b, "  %4d %s\n", r.Faults[kind], kind)
 	}

@@ -51,6 +51,7 @@ type Report struct {
 	Took    time.Duration
 	Faults  map[string]int // by kind
 	Starts  int            // of connector processes
+	Fallen  int            // of those, ended by themselves
 	Verdict Verdict
 	Story   string // what was going on around the first findings; empty: there are none
 	Dir     string // logs and configurations; removed if there is nothing to look for
@@ -70,7 +71,8 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	err = s.play(ctx)
 	r.Verdict, r.Faults, r.Took = s.verdict(), told.counts(), time.Since(told.began)
 	for _, c := range s.all {
-		r.Starts += len(c.logs)
+		starts, fallen := c.counts()
+		r.Starts, r.Fallen = r.Starts+starts, r.Fallen+fallen
 	}
 	if !r.Verdict.Good() {
 		r.Story = s.story(ctx, r.Verdict)
