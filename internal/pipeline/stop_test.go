@@ -10,6 +10,21 @@ import (
 	"o365-kafka-connector/internal/audit"
 )
 
+// waitFor waits until the world is as a test wants it, at most a day.
+func (w *world) waitFor(t *testing.T, is func() bool) {
+	t.Helper()
+	for range 24 * 60 * 60 {
+		w.mu.Lock()
+		ready := is()
+		w.mu.Unlock()
+		if ready {
+			return
+		}
+		time.Sleep(time.Second)
+	}
+	t.Fatal("it does not come to pass within a day")
+}
+
 // TestStopSweepsAlsoAfterARefusedWindow has the service refuse listings of the first pass of a stop. A blob that showed
 // up late, behind the overlap, cannot be read after the stop.
 func TestStopSweepsAlsoAfterARefusedWindow(t *testing.T) {
@@ -31,9 +46,7 @@ func TestStopSweepsAlsoAfterARefusedWindow(t *testing.T) {
 				}
 				w.mu.Unlock()
 				w.ask(audit.Stopped)
-				for w.stored().Desired.State != audit.Stopped {
-					time.Sleep(time.Second)
-				}
+				w.waitFor(t, func() bool { return w.c.Desired.State == audit.Stopped })
 				end()
 				if len(w.stops) != 1 || w.delivered["late"] != 1 {
 					t.Errorf("%d stops, the late blob was delivered %d times", len(w.stops), w.delivered["late"])
@@ -97,14 +110,10 @@ func TestLastTryWaitsForTheLastPass(t *testing.T) {
 		_, end := w.begin(t)
 		time.Sleep(20 * time.Second)
 		w.ask(audit.Stopped)
-		for w.delivered["499"] == 0 { // the first pass
-			time.Sleep(100 * time.Millisecond)
-		}
+		w.waitFor(t, func() bool { return w.delivered["499"] > 0 }) // the first pass
 		time.Sleep(10 * time.Second)
 		healed.Store(true)
-		for w.stored().Desired.State != audit.Stopped {
-			time.Sleep(time.Second)
-		}
+		w.waitFor(t, func() bool { return w.c.Desired.State == audit.Stopped })
 		end()
 		if w.delivered["7"] != 1 || len(w.letters) != 0 {
 			t.Errorf("delivered %d times, dead letters %v", w.delivered["7"], w.letters)
