@@ -177,10 +177,12 @@ func TestCheckpointOfAnotherKafkaIsRefused(t *testing.T) {
 		delivered := len(w.delivered)
 		other := newJournal(w)
 		other.kafka = audit.Standing{N: 1, Epoch: 1}
-		other.log = j.log[:1]
+		other.log = j.log
 		r := w.runner()
 		r.Sink = other
-		_, err := r.Run(t.Context(), w.settings(), audit.Checkpoint{})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_, err := r.Run(ctx, w.settings(), audit.Checkpoint{})
 		if !errors.Is(err, errAhead) {
 			t.Errorf("%v", err)
 		}
