@@ -84,7 +84,7 @@ func (p *pair) startServer(ctx context.Context, i int) error {
 	if err != nil {
 		return fmt.Errorf("split address: %w", err)
 	}
-	if err := p.clients[i].SlaveOf(ctx, host, port).Err(); err != nil {
+	if err := p.clients[i].ReplicaOf(ctx, host, port).Err(); err != nil {
 		return fmt.Errorf("make a replica of Redis: %w", err)
 	}
 	return nil

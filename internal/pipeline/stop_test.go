@@ -111,7 +111,7 @@ func TestLastTryWaitsForTheLastPass(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		w.ask(audit.Stopped)
 		w.waitFor(t, func() bool { return w.delivered["499"] > 0 }) // the first pass
-		time.Sleep(25 * time.Second) // longer than the tries of a blob take, shorter than the next passes
+		time.Sleep(25 * time.Second)                                // longer than the tries of a blob take, shorter than the next passes
 		healed.Store(true)
 		w.waitFor(t, func() bool { return w.c.Desired.State == audit.Stopped })
 		end()
