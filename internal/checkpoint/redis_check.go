@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -23,6 +24,7 @@ const snapshotAfter = 3700 * time.Second
 func (r *redisStore) Check(ctx context.Context) ([]Finding, error) {
 	var mu sync.Mutex // guards the following
 	var found []Finding
+	midway := false
 
 	err := r.do(ctx, "check redis", func(ctx context.Context) error {
 		return r.eachMaster(ctx, func(ctx context.Context, c redis.Cmdable) error {
@@ -32,12 +34,20 @@ func (r *redisStore) Check(ctx context.Context) ([]Finding, error) {
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			found = append(found, r.findings(parseInfo(text), err)...)
+			info := parseInfo(text)
+			midway = midway || info["role"] == "slave" && r.config.Redis.SentinelMaster != ""
+			found = append(found, r.findings(info, err)...)
 			return nil
 		})
 	})
+	if err == nil && midway {
+		return nil, fault(errStillReplica, "nothing to do if it ends by itself: the sentinels are about to make it the master; else look at them")
+	}
 	return found, err
 }
+
+// errStillReplica means that a failover is under way.
+var errStillReplica = errors.New("check redis: the server that the sentinels name is still a replica")
 
 func (r *redisStore) eachMaster(ctx context.Context, f func(context.Context, redis.Cmdable) error) error {
 	if cluster, ok := r.client.(*redis.ClusterClient); ok {
