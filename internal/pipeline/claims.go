@@ -96,6 +96,25 @@ func (c *claims) claim(h audit.Hash, t *tally) bool {
 	return true
 }
 
+// claimAlone claims a blob unless somebody else works on it, or it is pending. Busy, if there is one, has a result when
+// whoever works on it has.
+func (c *claims) claimAlone(h audit.Hash, t *tally) (claimed bool, busy *tally) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if waiters, ok := c.flying[h]; ok {
+		busy = &tally{}
+		busy.add()
+		c.flying[h] = append(waiters, busy)
+		return false, busy
+	}
+	if _, ok := c.pending[h]; ok {
+		return false, nil
+	}
+	t.add()
+	c.flying[h] = []*tally{t}
+	return true, nil
+}
+
 // claimDue claims up to n pending blobs whose next try has come, and returns when the next one comes.
 func (c *claims) claimDue(now time.Time, n int) (due []audit.Pending, next time.Time) {
 	c.mu.Lock()

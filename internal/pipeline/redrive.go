@@ -105,9 +105,16 @@ func (r *redriving) partition(ctx context.Context, at audit.LetterRange) (err er
 
 // letter puts back one letter, unless there is a reason not to.
 func (r *redriving) letter(ctx context.Context, l audit.Letter) error {
+	if r.known(l) {
+		r.skips.Known++
+		return nil
+	}
 	j := job{blob: l.Blob, letter: &l, redrive: r, slots: r.slots}
+	claimed, err := r.claim(ctx, j.hash())
 	switch {
-	case r.known(l) || !r.claims.claim(j.hash(), r.tally):
+	case err != nil:
+		return err
+	case !claimed:
 		r.skips.Known++
 		return nil
 	case l.Fetched() && l.Blob.Expired(r.Source.Now()):
@@ -123,6 +130,27 @@ func (r *redriving) letter(ctx context.Context, l audit.Letter) error {
 		return err
 	}
 	return nil
+}
+
+// claim reports whether the letter is ours to put back. It is not while its blob is pending, or is just being read for
+// the first time. A listing that only finds out that the blob is done already is waited for.
+func (r *redriving) claim(ctx context.Context, h audit.Hash) (bool, error) {
+	for {
+		claimed, busy := r.claims.claimAlone(h, r.tally)
+		if claimed || busy == nil {
+			return claimed, nil
+		}
+		unseen, err := r.ledger.unseen(ctx, []audit.Hash{h})
+		if err != nil {
+			return false, fmt.Errorf("ask ledger: %w", err)
+		}
+		if err := busy.wait(ctx); err != nil && !errors.Is(err, errGivenUp) {
+			return false, err
+		}
+		if len(unseen) > 0 {
+			return false, nil
+		}
+	}
 }
 
 // known reports whether another redrive has put the letter back.

@@ -203,3 +203,23 @@ func TestRedriveThatCannotReadFails(t *testing.T) {
 		}
 	})
 }
+
+func TestRedriveWaitsForListingsThatSeeTheSameBlobs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := buried(t, 30)
+		w.onStore = func(call string) error {
+			if call == "unseen" {
+				w.mu.Unlock()
+				time.Sleep(500 * time.Millisecond) // meanwhile all that was listed is claimed
+				w.mu.Lock()
+			}
+			return nil
+		}
+		w.askFill(redriveOf("r1", audit.RedriveFilter{}))
+		w.runFor(t, 5*time.Minute, func(s *Settings) { s.SweepInterval, s.SweepDepth = time.Second, 24*time.Hour })
+		w.check(t)
+		if p := filled(t, w, "r1"); p.State != audit.BackfillDone || p.Blobs != 30 || p.Redrive.Known != 0 {
+			t.Errorf("progress %+v, %+v", p, p.Redrive)
+		}
+	})
+}
