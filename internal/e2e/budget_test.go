@@ -77,7 +77,7 @@ func (b *budgeted) list(t *testing.T) (stop func()) {
 	var group sync.WaitGroup
 	for i, c := range b.clients {
 		s := audit.Stream{Tenant: audit.Tenant{ID: emulator.DefaultTenantID}, ContentType: audit.ContentTypes()[i]}
-		for range 1 + 3*i {
+		for range 3 + 3*i {
 			group.Go(func() {
 				for ctx.Err() == nil {
 					b.listOnce(ctx, i, c, s)
@@ -110,13 +110,13 @@ func TestInstancesShareTheRequestBudget(t *testing.T) {
 	start := time.Now()
 	stop := b.list(t)
 	defer stop()
-	time.Sleep(4 * time.Second)
+	time.Sleep(6 * time.Second)
 	got, took := b.requests(), time.Since(start)
-	if most := int(pace*(took.Seconds()+1)) + 1; got > most || got < most*7/10 {
+	if most := int(pace*(took.Seconds()+1)) + 1; got > most || got < most/2 {
 		t.Errorf("%d requests in %s, at most %d", got, took, most)
 	}
 	for i := range b.listed {
-		if n := int(b.listed[i].Load()); n < got/4*3/4 {
+		if n := int(b.listed[i].Load()); n < got/4/2 {
 			t.Errorf("instance %d sent %d of %d requests", i, n, got)
 		}
 	}

@@ -212,7 +212,10 @@ func TestSignedCommandsOnly(t *testing.T) {
 	key := first + "/" + emulator.Exchange
 	send := func(key string, sign func(value string) []kgo.RecordHeader) reply {
 		t.Helper()
-		id, value := r.message(map[string]any{"command": "pause", "arguments": map[string]any{"content_type": emulator.Exchange}})
+		id, value := r.message(map[string]any{
+			"command": "pause", "tenant": first, "expires": time.Now().UTC().Add(time.Minute).Format(time.RFC3339),
+			"arguments": map[string]any{"content_type": emulator.Exchange},
+		})
 		r.produce(key, value, sign(value)...)
 		return r.answer(id, 1)[0]
 	}
@@ -234,6 +237,11 @@ func TestSignedCommandsOnly(t *testing.T) {
 	signed := func(value string) []kgo.RecordHeader { return []kgo.RecordHeader{sign(value)} }
 	send(key, signed).want(t, "done")
 	send("", signed).want(t, "done") // passed on with its signature
+	id, bare := r.message(map[string]any{"command": "pause"})
+	r.produce(key, bare, sign(bare))
+	if got := r.answer(id, 1)[0].want(t, "refused"); got.Error == nil || got.Error.Code != "unbound" {
+		t.Errorf("a signed command that could be meant for any stream: %s", got.value)
+	}
 	out := r.Call(t, "resume", emulator.Exchange, "--via-kafka", "--config", r.cli)
 	if out.Code != 0 || out.Stdout != "Stream contoso/Audit.Exchange is resumed\n" {
 		t.Errorf("resume by the command line: %+v", out)
