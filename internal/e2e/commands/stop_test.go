@@ -2,6 +2,7 @@ package commands
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -33,20 +34,43 @@ func backlog(seed uint64, tenants ...string) emulator.Config {
 	return c
 }
 
-// whole fails the test unless everything is on Kafka, or a dead letter, that became available in a stream up to now.
-// Nothing does any more after a stop. No more records may be there twice than owners that died can have left behind.
-func (r *rig) whole(key string, kills int) {
+// unclaimed is how long before a stop a gap may begin: what becomes available between the last listing and the stop.
+const unclaimed = 3 * time.Second
+
+// promised yields what became available in a stopped stream before its gap, which must begin just before the stop.
+func (r *rig) promised(key string) iter.Seq[emulator.TruthBlob] {
 	r.t.Helper()
 	tenant, contentType, _ := strings.Cut(key, "/")
+	from, err := time.Parse(time.RFC3339, r.gapOf(key, false).From)
+	if err != nil {
+		r.t.Fatalf("the gap of %s: %v", key, err)
+	}
+	return func(yield func(emulator.TruthBlob) bool) {
+		for b := range r.API.Truth(tenant, contentType) {
+			late := b.Created.Sub(from)
+			if late > unclaimed {
+				r.t.Errorf("%s came %v after the gap had begun", b.ContentID, late)
+			}
+			if late < 0 && !yield(b) {
+				return
+			}
+		}
+	}
+}
+
+// whole fails the test unless everything is on Kafka, or a dead letter, that a stream promises. No more records may be
+// there twice than owners that died can have left behind.
+func (r *rig) whole(key string, kills int, promised iter.Seq[emulator.TruthBlob]) {
+	r.t.Helper()
 	var v emulator.Verdict
 	var unread []string
 	blobs := 0
 	r.Until(20*time.Second, "all of "+key+" is delivered", func() bool {
-		v = r.Tally.Compare(r.API.Truth(tenant, contentType), nil)
+		v = r.Tally.Compare(promised, nil)
 		unread, blobs = nil, 0
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		for b := range r.API.Truth(tenant, contentType) {
+		for b := range promised {
 			blobs++
 			if b.Unavailable != "" && !r.letters[b.ContentID] {
 				unread = append(unread, b.ContentID)
@@ -123,10 +147,10 @@ func TestStopInABacklogLosesNothing(t *testing.T) {
 	if want := "Successfully stopped subscription to content type: " + strings.TrimPrefix(orphan, first+"/") + "\n"; out.Code != 0 || out.Stdout != want {
 		t.Errorf("stop by the command line: %+v", out)
 	}
-	r.whole(orphan, 0)
+	r.whole(orphan, 0, r.promised(orphan))
 	for key, id := range map[string]string{key: id, early: earlyID} {
 		r.answer(id, 1)[0].want(t, "done")
-		r.whole(key, 0)
+		r.whole(key, 0, r.promised(key))
 		tenant, contentType, _ := strings.Cut(key, "/")
 		if n := r.API.Stats().CountOf(tenant, contentType, "stop", ""); n != 1 {
 			t.Errorf("%s: %d stops, want 1", key, n)
@@ -150,7 +174,8 @@ func TestStopInABacklogLosesNothing(t *testing.T) {
 			return g.Cause == "stopped" && g.To != nil
 		})
 	}, func() string { return fmt.Sprintf("%+v", lineOf(stayer, key)) })
-	r.whole(key, 0)
+	tenant, contentType, _ := strings.Cut(key, "/")
+	r.whole(key, 0, r.API.Truth(tenant, contentType))
 }
 
 // TestKillsInAStop kills the owners of stopping streams at random moments: whoever is next completes the stop.
@@ -179,8 +204,7 @@ func TestKillsInAStop(t *testing.T) {
 		if got := r.answer(id, 1)[0]; got.Outcome != "done" && got.Outcome != "already_stopped" {
 			t.Errorf("%s: %s", key, got.value)
 		}
-		r.gapOf(key, false)
-		r.whole(key, len(victims))
+		r.whole(key, len(victims), r.promised(key))
 		if n := r.API.Stats().CountOf(tenant, contentType, "stop", ""); n != 1 {
 			t.Errorf("%s: %d stops, want 1", key, n)
 		}
