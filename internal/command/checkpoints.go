@@ -183,6 +183,9 @@ func (m *move) asked(ctx context.Context) (audit.WatermarkWish, error) {
 		first, _ := m.tenant().Source.FirstWindow()
 		out.To = time.Now().UTC().Add(-first).Truncate(time.Second)
 	}
+	if oldest := time.Now().UTC().Add(-audit.MaxAge).Truncate(time.Second); out.To.Before(oldest) {
+		out.To = oldest
+	}
 	return out, nil
 }
 
@@ -252,8 +255,16 @@ func (m *move) what() string {
 	return fmt.Sprintf("The watermark of stream %s is set to %s.", m.stream(), stamp(m.to))
 }
 
+// cut says that the watermark is not set as far back as was asked for.
+func (m *move) cut() string {
+	if asked := m.command.Arguments.Watermark; asked.Before(m.to) && !asked.IsZero() {
+		return fmt.Sprintf(" Microsoft keeps content for 7 days: nothing of %s can be read.", stamp(asked))
+	}
+	return ""
+}
+
 func (m *move) answer(outcome control.Outcome, note string) error {
-	text := m.what()
+	text := m.what() + m.cut()
 	if note != "" {
 		text += "\n" + note
 	}
@@ -273,7 +284,7 @@ func (m *move) dryRun(ctx context.Context) error {
 		return err
 	}
 	out := m.context(control.OutcomeDone)
-	text := "Dry run, nothing was changed. " + m.what() + "\n"
+	text := "Dry run, nothing was changed. " + m.what() + m.cut() + "\n"
 	switch {
 	case m.from.IsZero():
 		text += "The stream has no watermark yet: nothing was read."

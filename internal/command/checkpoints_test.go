@@ -62,7 +62,13 @@ func TestCheckpointIsMovedByTheOwner(t *testing.T) {
 	if err := r.store.ChangeWish(t.Context(), s, func(w *audit.Wish) { w.State = audit.Paused }); err != nil {
 		t.Fatal(err)
 	}
-	got := r.do("!checkpoint set content_type=Audit.Exchange watermark=2026-11-22T10:00")
+	to := time.Now().UTC().Add(-20 * time.Hour).Format("2006-01-02T15:04")
+	got := r.do("!checkpoint set content_type=Audit.Exchange watermark=2026-01-01")
+	if !strings.Contains(got.text, " Microsoft keeps content for 7 days: nothing of 2026-01-01T00:00:00Z can be read.") ||
+		time.Since(r.wish(s).Watermark.To) > audit.MaxAge+time.Minute {
+		t.Errorf("%+v", got)
+	}
+	got = r.do("!checkpoint set content_type=Audit.Exchange watermark=" + to)
 	if got.outcome != control.OutcomeAccepted || !strings.Contains(got.text, "nobody runs it now") {
 		t.Errorf("%+v", got)
 	}
@@ -78,9 +84,9 @@ func TestCheckpointIsMovedByTheOwner(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	r.do("!checkpoint set content_type=audit.exchange watermark=2026-11-22T11:00").want(t, control.OutcomeDone,
-		"The watermark of stream contoso/Audit.Exchange is set to 2026-11-22T11:00:00Z.",
-		`{"checkpoint":{"content_type":"Audit.Exchange","dry_run":false,"former_watermark":"2026-11-23T12:00:00Z","outcome":"done","reset":false,"tenant":"`+contoso+`","watermark":"2026-11-22T11:00:00Z"}}`)
+	r.do("!checkpoint set content_type=audit.exchange watermark="+to).want(t, control.OutcomeDone,
+		"The watermark of stream contoso/Audit.Exchange is set to "+to+":00Z.",
+		`{"checkpoint":{"content_type":"Audit.Exchange","dry_run":false,"former_watermark":"2026-11-23T12:00:00Z","outcome":"done","reset":false,"tenant":"`+contoso+`","watermark":"`+to+`:00Z"}}`)
 	<-done
 }
 

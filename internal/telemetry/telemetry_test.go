@@ -184,13 +184,13 @@ func TestLoggerWritesAndCounts(t *testing.T) {
 	m := NewMetrics()
 	log := NewLogger(&out, LogConfig{Level: "info", Format: FormatJSON}, m.Log)
 	log.Debug("unseen")
-	log.With(slog.String("tenant", "contoso")).WithGroup("g").Warn("seen", slog.Int("n", 1))
+	log.With(slog.String("tenant", "contoso")).WithGroup("g").Warn("seen", slog.Int("n", 1), slog.Duration("took", 1500*time.Millisecond))
 	var line map[string]any
 	if err := json.Unmarshal(out.Bytes(), &line); err != nil {
 		t.Fatal(err)
 	}
 	delete(line, "time")
-	if diff := cmp.Diff(map[string]any{"level": "WARN", "msg": "seen", "tenant": "contoso", "g": map[string]any{"n": 1.0}}, line); diff != "" {
+	if diff := cmp.Diff(map[string]any{"level": "WARN", "msg": "seen", "tenant": "contoso", "g": map[string]any{"n": 1.0, "took": "1.5s"}}, line); diff != "" {
 		t.Error(diff)
 	}
 	metrics := scrape(t, m)
