@@ -10,7 +10,8 @@ import (
 // mask stands for a secret wherever one would be printed.
 const mask = "***"
 
-// String is a text that prints as "***". Reveal is the only way to its value.
+// String is a text that prints as "***". Reveal is the only way to its value. It belongs into exported fields only: fmt
+// prints others without asking their type; keep a Source there.
 type String string
 
 // Reveal returns the secret itself, for the one place that has to send it.
