@@ -28,7 +28,7 @@ func New(c Config, o Options) (*TokenSource, error) {
 		return nil, err
 	}
 	if c.Method == MethodStatic {
-		return staticSource(c.Token.Reveal()), nil
+		return staticSource(setting{"token", c.Token, c.TokenFile}), nil
 	}
 	authority, plain, err := parseAuthority(o)
 	if err != nil {
@@ -38,41 +38,38 @@ func New(c Config, o Options) (*TokenSource, error) {
 	if err != nil {
 		return nil, err
 	}
-	issue := clientSecret(c, o.TenantID, azcore.ClientOptions{
+	issue := clientSecret(c, o, azcore.ClientOptions{
 		Cloud:     azcloud.Configuration{ActiveDirectoryAuthorityHost: authority},
 		Retry:     policy.RetryOptions{MaxRetries: -1}, // the caller decides when to try again
 		Telemetry: policy.TelemetryOptions{Disabled: true},
 		Transport: client,
 	})
-	return newTokenSource(explained(issue, scope(o.Resource), strings.TrimRight(o.Authority, "/"), c.ClientSecret.Reveal())), nil
+	return newTokenSource(issue), nil
 }
-
-// credentialIssuer asks azidentity for a token of the given scope.
-type credentialIssuer func(ctx context.Context, scope string) (azcore.AccessToken, error)
 
 // clientSecret makes a new credential for each token: one that is used again answers from its own cache, also after
 // the API refused the token.
-func clientSecret(c Config, tenant string, options azcore.ClientOptions) credentialIssuer {
-	return func(ctx context.Context, scope string) (azcore.AccessToken, error) {
-		credential, err := azidentity.NewClientSecretCredential(tenant, c.ClientID, c.ClientSecret.Reveal(),
+func clientSecret(c Config, o Options, client azcore.ClientOptions) issuer {
+	authority := strings.TrimRight(o.Authority, "/")
+	where := setting{"client_secret", c.ClientSecret, c.ClientSecretFile}
+	return func(ctx context.Context) (token, error) {
+		value, err := where.read()
+		if err != nil {
+			return token{}, unreadable(err)
+		}
+		credential, err := azidentity.NewClientSecretCredential(o.TenantID, c.ClientID, value.Reveal(),
 			&azidentity.ClientSecretCredentialOptions{
-				ClientOptions: options,
+				ClientOptions: client,
 				// The authority comes from the operator or the table of clouds. Asking the commercial cloud whether
 				// it is known would fail for private ones and tell a foreign cloud about sovereign ones.
 				DisableInstanceDiscovery: true,
 			})
 		if err != nil {
-			return azcore.AccessToken{}, err
+			return token{}, refusal{authority, value.Reveal()}.fault(err)
 		}
-		return credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{scope}})
-	}
-}
-
-func explained(ask credentialIssuer, scope, authority, clientSecret string) issuer {
-	return func(ctx context.Context) (token, error) {
-		t, err := ask(ctx, scope)
+		t, err := credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{scope(o.Resource)}})
 		if err != nil {
-			return token{}, refusal{authority: authority, secret: clientSecret}.fault(err)
+			return token{}, refusal{authority, value.Reveal()}.fault(err)
 		}
 		return token{value: t.Token, expires: t.ExpiresOn}, nil
 	}

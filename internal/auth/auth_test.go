@@ -36,6 +36,9 @@ type authority struct {
 	answer   atomic.Pointer[http.HandlerFunc]
 }
 
+// plainServer has no TLS.
+func plainServer(h http.Handler) *httptest.Server { return httptest.NewServer(h) }
+
 func newAuthority(t *testing.T, start func(http.Handler) *httptest.Server) *authority {
 	t.Helper()
 	a := &authority{lifetime: time.Hour}
@@ -126,7 +129,7 @@ func mustTokenAsync(t *testing.T, s *auth.TokenSource) {
 }
 
 func TestRenewOnlyWhatIsStale(t *testing.T) {
-	a := newAuthority(t, httptest.NewServer)
+	a := newAuthority(t, plainServer)
 	s := a.source(t)
 	mustToken(t, s.Token, "token-1")
 	renew := func(ctx context.Context) (string, error) { return s.Renew(ctx, "token-1") }
@@ -136,7 +139,7 @@ func TestRenewOnlyWhatIsStale(t *testing.T) {
 }
 
 func TestShortLivedTokensAreUsedForMostOfTheirLife(t *testing.T) {
-	a := newAuthority(t, httptest.NewServer)
+	a := newAuthority(t, plainServer)
 	a.lifetime = 2 * time.Second
 	s := a.source(t)
 	for range 20 {
@@ -147,7 +150,7 @@ func TestShortLivedTokensAreUsedForMostOfTheirLife(t *testing.T) {
 }
 
 func TestFailedRenewalUsesTheTokenOn(t *testing.T) {
-	a := newAuthority(t, httptest.NewServer)
+	a := newAuthority(t, plainServer)
 	a.lifetime = 3 * time.Second
 	s := a.source(t)
 	mustToken(t, s.Token, "token-1")
@@ -183,7 +186,7 @@ func TestRefusalsAreExplained(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			a := newAuthority(t, httptest.NewServer)
+			a := newAuthority(t, plainServer)
 			a.refuse(test.status, test.body)
 			_, err := a.source(t).Token(t.Context())
 			f, ok := errors.AsType[*audit.Fault](err)
@@ -205,7 +208,7 @@ func TestRefusalsAreExplained(t *testing.T) {
 
 // A proxy or a test service may answer with what it was sent.
 func TestEchoedSecretIsMasked(t *testing.T) {
-	a := newAuthority(t, httptest.NewServer)
+	a := newAuthority(t, plainServer)
 	c := clientSecret()
 	c.ClientSecret = "hush~/+hush"
 	s, err := auth.New(c, auth.Options{TenantID: tenantID, Authority: a.URL, Resource: "https://manage.office.com"})
@@ -220,7 +223,7 @@ func TestEchoedSecretIsMasked(t *testing.T) {
 }
 
 func TestUnreachable(t *testing.T) {
-	a := newAuthority(t, httptest.NewServer)
+	a := newAuthority(t, plainServer)
 	s := a.source(t)
 	a.Close()
 	_, err := s.Token(t.Context())
@@ -230,7 +233,7 @@ func TestUnreachable(t *testing.T) {
 }
 
 func TestWaitersShareAFailure(t *testing.T) {
-	a := newAuthority(t, httptest.NewServer)
+	a := newAuthority(t, plainServer)
 	release := make(chan struct{})
 	h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { <-release; w.WriteHeader(http.StatusBadRequest) })
 	a.answer.Store(&h)
@@ -252,7 +255,7 @@ func TestWaitersShareAFailure(t *testing.T) {
 }
 
 func TestCancelledCallerEndsAtOnce(t *testing.T) {
-	a := newAuthority(t, httptest.NewServer)
+	a := newAuthority(t, plainServer)
 	release := make(chan struct{})
 	h := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release })
 	a.answer.Store(&h)
@@ -318,32 +321,6 @@ func TestNewRefuses(t *testing.T) {
 			_, err := auth.New(clientSecret(), auth.Options{TenantID: tenantID, Authority: test.authority, Insecure: test.insecure})
 			if (err == nil) != test.ok {
 				t.Errorf("error %v", err)
-			}
-		})
-	}
-}
-
-func TestValidate(t *testing.T) {
-	for _, test := range []struct {
-		name string
-		c    auth.Config
-		want []string
-	}{
-		{"complete", clientSecret(), nil},
-		{"static", auth.Config{Method: "static", Token: "x"}, nil},
-		{"later", auth.Config{Method: "certificate"}, []string{`method: "certificate" does not exist yet; use client_secret or static`}},
-		{"empty", auth.Config{Method: "client_secret"}, []string{"client_id: must be set", "client_secret: must be set"}},
-		{"unused", auth.Config{Method: "static", Token: "x", CertificateFile: "y"}, []string{"certificate_file: means nothing"}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			err := test.c.Validate()
-			if (err == nil) != (len(test.want) == 0) {
-				t.Fatalf("error %v", err)
-			}
-			for _, part := range test.want {
-				if !strings.Contains(err.Error(), part) {
-					t.Errorf("error %q lacks %q", err, part)
-				}
 			}
 		})
 	}

@@ -72,6 +72,14 @@ func (r refusal) fault(err error) error {
 	return f
 }
 
+// unreadable is for a secret that cannot be had from its file.
+func unreadable(err error) error {
+	return &audit.Fault{
+		Cause: audit.CauseCredentials, Scope: audit.OfTenant,
+		Hint: "make the file readable for the connector; it is read again by itself", Err: err,
+	}
+}
+
 // unanswered is for whatever happened before an answer came, and for answers that made no sense to the library.
 func (r refusal) unanswered(err error) error {
 	cause, advice := audit.CauseTransport, "the login host cannot be reached: check the network, source.proxy, source.ca_file and authority"

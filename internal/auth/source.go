@@ -147,18 +147,22 @@ func (s *TokenSource) ask(ctx context.Context, stale string) (string, error) {
 // margin is how long before its expiry a token of this lifetime is renewed: short-lived ones are used for most of it.
 func margin(lifetime time.Duration) time.Duration { return min(maxMargin, lifetime/5) }
 
-// staticSource hands out a token that never changes.
-func staticSource(value string) *TokenSource {
-	first := true
+// staticSource hands out a token that changes only with its file.
+func staticSource(where setting) *TokenSource {
+	last := ""
 	return newTokenSource(func(context.Context) (token, error) {
-		if !first {
+		value, err := where.read()
+		if err != nil {
+			return token{}, unreadable(err)
+		}
+		if value.Reveal() == last {
 			return token{}, &audit.Fault{
 				Cause: audit.CauseUnauthorized, Scope: audit.OfTenant,
 				Hint: "the static token was refused: put a new one into auth.token, or use method client_secret",
 				Err:  fmt.Errorf("renew token: a static token cannot be renewed"),
 			}
 		}
-		first = false
-		return token{value: value, expires: time.Now().Add(100 * 365 * 24 * time.Hour)}, nil
+		last = value.Reveal()
+		return token{value: last, expires: time.Now().Add(100 * 365 * 24 * time.Hour)}, nil
 	})
 }

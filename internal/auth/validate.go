@@ -1,0 +1,83 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// choice is a set of keys of which a configuration may have one.
+type choice struct {
+	keys   []string
+	needed bool // exactly one
+}
+
+func one(keys ...string) choice     { return choice{keys, true} }
+func perhaps(keys ...string) choice { return choice{keys, false} }
+
+// choices tells which keys a method has a use for. It has none for the others.
+func (c Config) choices() ([]choice, bool) {
+	switch c.Method {
+	case MethodClientSecret:
+		return []choice{
+			one("client_id"), one("client_secret", "client_secret_file"),
+			perhaps("redirect_uri"), // where generate-login-url leads to
+		}, true
+	case MethodStatic:
+		return []choice{one("token", "token_file")}, true
+	}
+	return nil, false
+}
+
+// methods are those that there are.
+var methods = []string{MethodClientSecret, MethodStatic}
+
+// Validate reports every problem, each with the key it is about.
+func (c Config) Validate() error {
+	c = c.fromEnvironment()
+	choices, ok := c.choices()
+	if !ok {
+		return fmt.Errorf("method: %q does not exist yet; use %s", c.Method, alternatives(methods))
+	}
+	set := map[string]bool{}
+	for _, f := range c.fields() {
+		set[f.key] = f.value != ""
+	}
+	var errs []error
+	useful := map[string]bool{}
+	for _, one := range choices {
+		for _, key := range one.keys {
+			useful[key] = true
+		}
+		errs = append(errs, one.check(set, c.Method))
+	}
+	for _, f := range c.fields() {
+		if set[f.key] && !useful[f.key] {
+			errs = append(errs, fmt.Errorf("%s: means nothing to method %s; leave it out or change the method", f.key, c.Method))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (c choice) check(set map[string]bool, method string) error {
+	given := slices.DeleteFunc(slices.Clone(c.keys), func(key string) bool { return !set[key] })
+	switch {
+	case len(given) > 1:
+		return fmt.Errorf("%s: stands beside %s: keep one of them", given[0], given[1])
+	case len(given) == 0 && c.needed && len(c.keys) > 1:
+		return fmt.Errorf("%s: must be set for method %s, or %s", c.keys[0], method, alternatives(c.keys[1:]))
+	case len(given) == 0 && c.needed:
+		return fmt.Errorf("%s: must be set for method %s", c.keys[0], method)
+	}
+	return nil
+}
+
+// alternatives writes a, b or c.
+func alternatives(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
