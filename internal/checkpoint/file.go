@@ -18,6 +18,8 @@ import (
 // <tenant GUID>/<content type>.log. Beside it stands the wish, <content type>.desired.json; answers of commands are in
 // the directory answers.
 type fileStore struct {
+	fileDocuments
+
 	directory string
 	lock      *os.File
 
@@ -39,7 +41,7 @@ func openFile(directory string) (*fileStore, error) {
 			"another process uses "+directory+": stop it, or give this one its own directory, tenants and streams")
 	}
 	return &fileStore{
-		directory: directory, lock: lock,
+		fileDocuments: fileDocuments{directory}, directory: directory, lock: lock,
 		streams: map[string]*fileStream{}, lines: map[string]statusLine{}, claims: map[string]claim{},
 	}, nil
 }

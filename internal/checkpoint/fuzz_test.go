@@ -1,6 +1,8 @@
 package checkpoint
 
 import (
+	"bytes"
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -46,5 +48,23 @@ func FuzzOperatorTexts(f *testing.F) {
 		}
 		_, _ = decodeAnswer([]byte(text))
 		_, _, _ = decodeAnswerFile([]byte(text))
+	})
+}
+
+func FuzzDocument(f *testing.F) {
+	f.Add([]byte(`{"until":"2026-11-23T10:00:00Z","value":"AAE="}`))
+	f.Add([]byte(`{"value":7}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		d, err := decodeDocument(text)
+		if err != nil {
+			return
+		}
+		again, err := json.Marshal(d)
+		if err != nil {
+			return // a year of five digits
+		}
+		if same, err := decodeDocument(again); err != nil || !bytes.Equal(same.Value, d.Value) || !same.Until.Equal(d.Until) {
+			t.Errorf("%s reads as %+v, then as %+v, %v", text, d, same, err)
+		}
 	})
 }

@@ -32,6 +32,7 @@ const (
 type Store interface {
 	Operator
 	Instances
+	Documents
 	// Acquire takes a stream: the epoch that it raises is the handle's. Nil means that all former handles are fenced.
 	Acquire(ctx context.Context, s audit.Stream) (Handle, error)
 	// Check looks for what endangers the checkpoints. An error means that the store could not be asked.
