@@ -90,7 +90,9 @@ func reread(value []byte) pipeline.Content { return source.NewSingle(transform.U
 // is filtered out by filter.not stays out.
 func (t *tenant) backfill(s audit.Stream, b audit.Backfill) (func() pipeline.Transform, error) {
 	c := t.config
-	o := transform.Options{Stream: s, Filter: c.Filter, Output: c.Output, Topic: c.Kafka.Topic, Key: t.key}
+	o := transform.Options{
+		Stream: s, Filter: c.Filter.For(s.ContentType), Output: c.Output, Topic: c.Kafka.Topic, Key: t.key,
+	}
 	if b.Topic != "" {
 		o.Topic = b.Topic
 	}

@@ -14,29 +14,6 @@ const (
 	FormatRaw = "raw"
 )
 
-// Match names records by three properties. Names are compared without regard to letter case and to spaces around them.
-type Match struct {
-	RecordTypes List `yaml:"record_types"` // numbers or Microsoft's names
-	Workloads   List `yaml:"workloads"`
-	Operations  List `yaml:"operations"`
-}
-
-// FilterConfig is the section filter: what is published. A record must match every list that is not empty, in one
-// entry each, and nothing of Not.
-type FilterConfig struct {
-	Match `yaml:",inline"`
-	Not   Match `yaml:"not"`
-}
-
-// SetDefaults leaves the filter empty: everything is published.
-func (c *FilterConfig) SetDefaults() {}
-
-// Validate reports blank entries and record types that nobody knows.
-func (c FilterConfig) Validate() error {
-	_, err := NewFilter(c)
-	return err
-}
-
 // OutputConfig is the section output: what an event looks like.
 type OutputConfig struct {
 	Format       string `yaml:"format"`

@@ -36,7 +36,7 @@ func (s *sections) load(document string) error {
 }
 
 const contract = `
-filter: {record_types: [], workloads: [], operations: [], not: {record_types: [], workloads: [], operations: []}}
+filter: {record_types: [], workloads: [], operations: [], not: {record_types: [], workloads: [], operations: []}, content_types: {}}
 output:
   format: incident
   incident_type: ""
@@ -72,7 +72,8 @@ func dump(t *testing.T, s sections) string {
 func TestConfigurationRoundTrip(t *testing.T) {
 	s := defaults()
 	err := s.load(`
-filter: {record_types: [25, "ExchangeItem"], workloads: "Exchange , MicrosoftTeams", not: {operations: ["A, B", C]}}
+filter: {record_types: [25, "ExchangeItem"], workloads: "Exchange , MicrosoftTeams", not: {operations: ["A, B", C]},
+  content_types: {dlp.all: {workloads: [], not: {operations: [D]}}}}
 output: {format: raw}
 dedupe: {records: off}
 `)
@@ -80,8 +81,11 @@ dedupe: {records: off}
 		t.Fatal(err)
 	}
 	want := FilterConfig{
-		Match: Match{RecordTypes: List{"25", "ExchangeItem"}, Workloads: List{"Exchange", "MicrosoftTeams"}},
-		Not:   Match{Operations: List{"A, B", "C"}},
+		Match: Match{RecordTypes: List{"25", "ExchangeItem"}, Workloads: List{"Exchange", "MicrosoftTeams"}, Operations: List{}},
+		Not:   Match{RecordTypes: List{}, Workloads: List{}, Operations: List{"A, B", "C"}},
+		ContentTypes: map[string]ContentFilter{
+			"dlp.all": {Match: Match{Workloads: List{}}, Not: Match{Operations: List{"D"}}},
+		},
 	}
 	if diff := cmp.Diff(want, s.Filter); diff != "" {
 		t.Errorf("filter, -want +got:\n%s", diff)

@@ -54,6 +54,12 @@ func TestFilterKeeps(t *testing.T) {
 		"not drops what matches any":   {`{not: {workloads: [Exchange], record_types: [25], operations: [Delete]}}`, "eba"},
 		"not is stronger":              {`{workloads: [Exchange], not: {operations: [Send]}}`, "n"},
 		"a part of a name is no match": {`{operations: [Sen], workloads: [Exchange]}`, ""},
+		"a beginning":                  {`{operations: ["MEMBER*"]}`, "t"},
+		"an end":                       {`{operations: ["*d"]}`, "mt"},
+		"any text between":             {`{operations: ["*–*management"]}`, "e"},
+		"anything that has one":        {`{operations: ["*"]}`, "temn"},
+		"nothing that has one":         {`{not: {workloads: ["*"]}}`, "ba"},
+		"names and patterns":           {`{workloads: ["micro*teams", Exchange]}`, "tmn"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var c FilterConfig

@@ -13,7 +13,7 @@ type List []string
 // ParseList takes a text with commas apart. Names are trimmed; a blank text is an empty list.
 func ParseList(s string) List {
 	if strings.TrimSpace(s) == "" {
-		return nil
+		return List{}
 	}
 	list := List(strings.Split(s, ","))
 	for i := range list {
@@ -21,6 +21,9 @@ func ParseList(s string) List {
 	}
 	return list
 }
+
+// IsZero reports whether there is no list, not even an empty one: then it is left out where the configuration is printed.
+func (l List) IsZero() bool { return l == nil }
 
 // UnmarshalYAML reads a list in one of its two forms.
 func (l *List) UnmarshalYAML(node *yaml.Node) error {

@@ -49,7 +49,7 @@ type settings struct {
 // New checks the options and returns a function that makes a Transformer for each goroutine. The error names every
 // problem.
 func New(o Options) (func() *Transformer, error) {
-	filter, filterErr := NewFilter(o.Filter)
+	filter, filterErr := NewFilter(o.Filter.For(o.Stream.ContentType))
 	template, topicErr := ParseTopic(o.Topic)
 	key, keyErr := ParseKey(string(o.Key))
 	if err := errors.Join(filterErr, o.Output.Validate(), topicErr, keyErr); err != nil {

@@ -115,6 +115,8 @@ func TestFilteredRecordIsNoEvent(t *testing.T) {
 		t.Errorf("Event() = %v, %v", ok, err)
 	}
 	event(t, x, record(mail))
+	o.Filter.ContentTypes = map[string]ContentFilter{"audit.general": {Match: Match{Workloads: List{}}}, "Audit.Exchange": {Match: Match{Workloads: List{"x"}}}}
+	event(t, transformer(t, o), record(teams))
 }
 
 func TestNewNamesEveryProblem(t *testing.T) {
