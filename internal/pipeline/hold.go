@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,6 +30,7 @@ const probing = 5 * time.Second
 type hold struct {
 	mu      sync.Mutex // guards the following
 	until   time.Time  // end of the pause; zero: there is no outage
+	cause   audit.Cause
 	probe   time.Time  // until when a caller that tries keeps the others waiting
 	changed chan struct{}
 	delay   backoff.BackOff
@@ -55,7 +57,7 @@ func (h *hold) raise(f *audit.Fault) {
 	}
 	delay := max(h.delay.NextBackOff(), slowly[f.Cause], f.RetryAfter)
 	if until := now.Add(delay); until.After(h.until) {
-		h.until = until
+		h.until, h.cause = until, f.Cause
 	}
 	h.wake()
 }
@@ -78,6 +80,16 @@ func (h *hold) lift() {
 	h.until = time.Time{}
 	h.delay.Reset()
 	h.wake()
+}
+
+// liftAny ends the pause if it is for one of these causes.
+func (h *hold) liftAny(causes ...audit.Cause) {
+	h.mu.Lock()
+	ours := !h.until.IsZero() && slices.Contains(causes, h.cause)
+	h.mu.Unlock()
+	if ours {
+		h.lift()
+	}
 }
 
 // wake ends the trial and has all callers of wait look again.

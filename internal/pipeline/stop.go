@@ -30,6 +30,7 @@ var (
 // next run does it again from where this one was: a watermark that reached the stop is where its gap begins.
 func (w *run) stop(ctx, phase context.Context) error {
 	w.report.log.Info("stream is about to be stopped; reading what is left", "watermark", w.ledger.at().Watermark)
+	w.hold.liftAny(audit.CauseSubscription, audit.CauseStartThrottled) // there is no start to wait for any more
 	w.stopping = true
 	defer func() { w.stopping = false }()
 	hard, end := outlast(ctx, w.inHand())

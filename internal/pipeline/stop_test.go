@@ -120,3 +120,21 @@ func TestLastTryWaitsForTheLastPass(t *testing.T) {
 		}
 	})
 }
+
+// TestStopOfASubscriptionThatIsOff does not wait for the next look at a subscription that was off and may not be started.
+func TestStopOfASubscriptionThatIsOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.switchable = true
+		w.enabled = false
+		_, end := w.begin(t, func(s *Settings) { s.AutoSubscribe = false })
+		time.Sleep(5*time.Minute + time.Second)
+		asked := time.Now()
+		w.ask(audit.Stopped)
+		w.waitFor(t, func() bool { return w.c.Desired.State == audit.Stopped })
+		if took := time.Since(asked); took > 10*time.Second {
+			t.Errorf("stopped after %s", took)
+		}
+		end()
+	})
+}
