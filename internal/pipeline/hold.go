@@ -31,7 +31,7 @@ type hold struct {
 	mu      sync.Mutex // guards the following
 	until   time.Time  // end of the pause; zero: there is no outage
 	cause   audit.Cause
-	probe   time.Time  // until when a caller that tries keeps the others waiting
+	probe   time.Time // until when a caller that tries keeps the others waiting
 	changed chan struct{}
 	delay   backoff.BackOff
 }
