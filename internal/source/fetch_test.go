@@ -271,20 +271,20 @@ func TestBodyThatStops(t *testing.T) {
 func TestTimeWithoutPullingIsNoTimeout(t *testing.T) {
 	r := newRig(t, func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, "["+strings.Repeat(`{"Id":"`+strings.Repeat("x", 1000)+`"},`, 5000)+"1]")
-	}, timeout(150*time.Millisecond))
+	}, timeout(time.Second))
 	c, err := r.Fetch(t.Context(), stream, r.blob("a"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	time.Sleep(300 * time.Millisecond)
+	time.Sleep(1500 * time.Millisecond)
 	n := 0
 	for record, err := range c.Records() {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n++; n == 100 || n == 3000 {
-			time.Sleep(300 * time.Millisecond)
+		if n++; n == 3000 {
+			time.Sleep(1500 * time.Millisecond)
 		}
 		if record.Ordinal != n-1 {
 			t.Errorf("ordinal %d, want %d", record.Ordinal, n-1)
