@@ -38,9 +38,12 @@ var arrows = map[string][]string{
 	"internal/source":    {"internal/audit", "internal/auth", "internal/secret", "internal/unit"},
 	"internal/telemetry": {"internal/audit", "internal/secret", "internal/unit"},
 	"internal/testbed":   {},
-	"internal/transform": {"internal/audit", "internal/secret", "internal/unit"},
-	"internal/txn":       {"internal/broker", "internal/secret", "internal/unit"},
-	"internal/unit":      {},
+	"internal/transform": {
+		"internal/audit", "internal/secret", "internal/transform/tree", "internal/unit",
+	},
+	"internal/transform/tree": {},
+	"internal/txn":            {"internal/broker", "internal/secret", "internal/unit"},
+	"internal/unit":           {},
 
 	"internal/testbed/cmd/services": {"internal/testbed"},
 

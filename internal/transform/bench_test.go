@@ -44,15 +44,6 @@ func BenchmarkEvent(b *testing.B) {
 	}
 }
 
-func BenchmarkEscape(b *testing.B) {
-	text := []byte(signIn)
-	var dst []byte
-	b.SetBytes(int64(len(text)))
-	for b.Loop() {
-		dst = appendEscaped(dst[:0], text)
-	}
-}
-
 func TestEventAllocatesNothing(t *testing.T) {
 	for _, format := range []string{FormatRaw, FormatIncident} {
 		o := options()

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"o365-kafka-connector/internal/audit"
+	"o365-kafka-connector/internal/transform/tree"
 )
 
 // incidentRoom is what an incident needs besides the record.
@@ -54,9 +55,9 @@ func (t *Transformer) appendIncident(b audit.Blob, r *audit.Record) []byte {
 	dst = append(dst, t.kind...)
 	dst = append(dst, `,"rawJSON":"`...)
 	if valid {
-		dst = appendEscaped(dst, r.Raw)
+		dst = tree.AppendEscaped(dst, r.Raw)
 	} else {
-		dst = appendRepaired(dst, r.Raw)
+		dst = tree.AppendRepaired(dst, r.Raw)
 	}
 	dst = append(dst, `","MicrosoftManagement":{"ContentRecord":{`...)
 	dst = appendFields(dst, r, valid)
@@ -67,7 +68,7 @@ func (t *Transformer) appendIncident(b audit.Blob, r *audit.Record) []byte {
 
 // appendName appends what names the record, escaped.
 func (t *Transformer) appendName(dst []byte, b audit.Blob, r *audit.Record) []byte {
-	return appendRepaired(dst, t.recordKey(b, r))
+	return tree.AppendRepaired(dst, t.recordKey(b, r))
 }
 
 // appendFields appends the members of the context record. A field that is missing, null or empty is left out.
@@ -133,7 +134,7 @@ func typeMember(incidentType string) []byte {
 	if incidentType == "" {
 		return nil
 	}
-	return append(appendRepaired([]byte(`,"type":"`), []byte(incidentType)), '"')
+	return append(tree.AppendRepaired([]byte(`,"type":"`), []byte(incidentType)), '"')
 }
 
 // sourceMember returns where the record comes from, from the end of the context record to the end of the incident.
@@ -155,7 +156,7 @@ func sourceMember(s audit.Stream, b audit.Blob) []byte {
 		}
 		first = false
 		dst = append(dst, m[0]...)
-		dst = append(appendRepaired(dst, []byte(m[1])), '"')
+		dst = append(tree.AppendRepaired(dst, []byte(m[1])), '"')
 	}
 	return append(dst, "}}}"...)
 }

@@ -195,27 +195,6 @@ func TestOccurred(t *testing.T) {
 	}
 }
 
-// TestEscapesEveryPosition puts each byte that needs an escape at each place of a word, and at the ends of blocks.
-func TestEscapesEveryPosition(t *testing.T) {
-	for _, c := range []string{`"`, `\`, "\n", "\x00", "\x1f", " ", "!", "#", "[", "]", "\x7f", "é", "\u2028", "\U0001F600", "\"\\\"\n\n"} {
-		for _, length := range []int{0, 1, 7, 8, 9, 15, 16, 17, escapeBlock - 8, escapeBlock - 1, escapeBlock, escapeBlock + 1, 3*escapeBlock + 5} {
-			for place := max(0, length-20); place <= length; place++ {
-				text := strings.Repeat("a", place) + c + strings.Repeat("z", length-place)
-				quoted := append(appendEscaped([]byte{'"'}, []byte(text)), '"')
-				var got string
-				if err := json.Unmarshal(quoted, &got); err != nil || got != text {
-					t.Fatalf("escape of %q at %d of %d: %v", c, place, length, err)
-				}
-			}
-		}
-	}
-	quotes := strings.Repeat("\"\x01\\", escapeBlock)
-	var got string
-	if err := json.Unmarshal(append(appendEscaped([]byte{'"'}, []byte(quotes)), '"'), &got); err != nil || got != quotes {
-		t.Fatalf("escape of nothing but escapes: %v", err)
-	}
-}
-
 func FuzzIncident(f *testing.F) {
 	inputs, _ := filepath.Glob("testdata/incident/*.in")
 	for _, input := range inputs {
@@ -240,20 +219,5 @@ func FuzzIncident(f *testing.F) {
 			t.Fatalf("Event() = %v, %v", ok, err)
 		}
 		checkIncident(t, r, e.Value)
-	})
-}
-
-func FuzzEscape(f *testing.F) {
-	f.Add("plain", "a\"b\\c\n\x00 behind")
-	f.Add("", strings.Repeat("é\"", 20))
-	f.Fuzz(func(t *testing.T, before, text string) {
-		if !utf8.ValidString(text) || !utf8.ValidString(before) {
-			t.Skip()
-		}
-		got := appendEscaped([]byte(before), []byte(text))
-		want := appendRepaired([]byte(before), []byte(text))
-		if !bytes.Equal(got, want) {
-			t.Fatalf("appendEscaped(%q) = %q, want %q", text, got, want)
-		}
 	})
 }

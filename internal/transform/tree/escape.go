@@ -1,4 +1,4 @@
-package transform
+package tree
 
 import (
 	"encoding/binary"
@@ -16,8 +16,8 @@ const longestEscape = 6
 // word is how many bytes are looked at together.
 const word = 8
 
-// appendEscaped appends text as the inside of a JSON string. The text must be valid UTF-8.
-func appendEscaped(dst, text []byte) []byte {
+// AppendEscaped appends text as the inside of a JSON string. The text must be valid UTF-8.
+func AppendEscaped(dst, text []byte) []byte {
 	for len(text) >= word {
 		block := text[:min(len(text), escapeBlock)]
 		dst = slices.Grow(dst, longestEscape*len(block)+word)
@@ -66,8 +66,8 @@ func specials(x uint64) uint64 {
 	return ((quote-each)&^quote | (backslash-each)&^backslash | (x-each*' ')&^x) & highest
 }
 
-// appendRepaired is appendEscaped for any text: a byte that is no part of valid UTF-8 becomes U+FFFD.
-func appendRepaired(dst, text []byte) []byte {
+// AppendRepaired is AppendEscaped for any text: a byte that is no part of valid UTF-8 becomes U+FFFD.
+func AppendRepaired(dst, text []byte) []byte {
 	for len(text) > 0 {
 		c, size := utf8.DecodeRune(text)
 		switch {
