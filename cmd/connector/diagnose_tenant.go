@@ -11,6 +11,7 @@ import (
 	"o365-kafka-connector/config"
 	"o365-kafka-connector/internal/audit"
 	"o365-kafka-connector/internal/auth"
+	"o365-kafka-connector/internal/daemon"
 	"o365-kafka-connector/internal/source"
 )
 
@@ -52,7 +53,7 @@ func (d *diagnosis) host(ctx context.Context, t config.Tenant, check, address st
 func (d *diagnosis) token(ctx context.Context, t config.Tenant) bool {
 	f := finding{Check: "token", Tenant: t.Name, Hint: "check the tenant's auth"}
 	return d.try(ctx, f, tokenDeadline, func(ctx context.Context) (string, error) {
-		tokens, err := newTokens(t)
+		tokens, err := daemon.NewTokens(t)
 		if err != nil {
 			return "", err
 		}

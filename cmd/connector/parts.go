@@ -7,7 +7,6 @@ import (
 	"log/slog"
 
 	"o365-kafka-connector/config"
-	"o365-kafka-connector/internal/auth"
 	"o365-kafka-connector/internal/broker"
 	"o365-kafka-connector/internal/checkpoint"
 	"o365-kafka-connector/internal/daemon"
@@ -17,15 +16,6 @@ import (
 
 // clientID is how brokers know us.
 const clientID = "o365-kafka-connector"
-
-// newTokens returns the source of a tenant's access tokens. It sends no request.
-func newTokens(t config.Tenant) (*auth.TokenSource, error) {
-	base, authority := t.Hosts()
-	return auth.New(t.Auth, auth.Options{
-		TenantID: t.ID, Authority: authority, Resource: base,
-		Proxy: t.Source.Proxy, Insecure: t.Source.Insecure, CAFile: t.Source.CAFile,
-	})
-}
 
 // newClient returns the client of a tenant's audit log. It sends no request.
 func newClient(t config.Tenant, o source.Options) (*source.Client, error) {

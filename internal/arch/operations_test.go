@@ -46,6 +46,7 @@ func TestOperationsNameEveryMetric(t *testing.T) {
 	metrics.ObserveStreams("one", func() []audit.StreamStatus {
 		return []audit.StreamStatus{{TenantName: "contoso", ContentType: stream.ContentType, State: audit.StateUnowned, Watermark: time.Now()}}
 	})
+	metrics.ObserveCredentials(func() []audit.Credential { return []audit.Credential{{Tenant: stream.Tenant, Kind: "certificate"}} })
 	server := telemetry.NewServer(telemetry.ServerOptions{Metrics: metrics, Health: &telemetry.Health{}, Log: slog.New(slog.DiscardHandler)})
 	answer := httptest.NewRecorder()
 	server.Handler().ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))

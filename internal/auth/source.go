@@ -31,8 +31,9 @@ type issuer func(ctx context.Context) (token, error)
 // TokenSource hands out one tenant's access token and renews it in time. Calls may be concurrent: only one at a time
 // asks for a token, and the others share its answer.
 type TokenSource struct {
-	issue issuer
-	turn  chan struct{} // holds one element while somebody asks for a token
+	issue    issuer
+	expiring []func() audit.Credential // a zero Expires is not known, or never
+	turn     chan struct{}             // holds one element while somebody asks for a token
 
 	mu      sync.Mutex // guards the following
 	current token
@@ -52,6 +53,17 @@ func (s *TokenSource) Token(ctx context.Context) (string, error) { return s.get(
 // one. Its errors are those of Token.
 func (s *TokenSource) Renew(ctx context.Context, stale string) (string, error) {
 	return s.get(ctx, stale)
+}
+
+// Credentials returns what the sign-in needs and what ends some day, as far as that is known by now.
+func (s *TokenSource) Credentials() []audit.Credential {
+	var known []audit.Credential
+	for _, of := range s.expiring {
+		if c := of(); !c.Expires.IsZero() {
+			known = append(known, c)
+		}
+	}
+	return known
 }
 
 func (s *TokenSource) get(ctx context.Context, stale string) (string, error) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"time"
 
 	"o365-kafka-connector/config"
@@ -61,6 +62,7 @@ func New(c *config.Config, o Options) (*Daemon, error) {
 	d.board = pipeline.NewBoard(d.log, d.name)
 	d.view = &view{board: d.board, instance: d.name}
 	d.metrics.ObserveStreams(d.name, d.view.streams)
+	d.metrics.ObserveCredentials(d.credentials)
 	d.gate.set(errors.New("the start is not done yet"))
 	d.health.AddCheck("start", d.gate.check)
 	for _, t := range c.Tenants {
@@ -143,8 +145,11 @@ func (d *Daemon) work(ctx context.Context, s services) error {
 	if err != nil {
 		return err
 	}
+	var beside sync.WaitGroup
+	defer beside.Wait()
 	running, end := context.WithCancelCause(ctx)
 	defer end(nil)
+	beside.Go(func() { d.watch(running, s.sink, d.credentials) })
 	r := d.runner(s, deployment)
 	r.Sink = sinkSeam{s.sink, end}
 	if letters, ok := sink.LettersOf(s.sink); ok {

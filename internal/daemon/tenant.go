@@ -14,12 +14,13 @@ import (
 // tenant is one tenant with its client.
 type tenant struct {
 	config config.Tenant
+	tokens *auth.TokenSource
 	client *source.Client
 	key    transform.Key
 }
 
-// NewClient returns the API client of a tenant. It sends no request; meter may be nil.
-func NewClient(t config.Tenant, o source.Options) (*source.Client, error) {
+// NewTokens returns the source of a tenant's access tokens. It sends no request.
+func NewTokens(t config.Tenant) (*auth.TokenSource, error) {
 	base, authority := t.Hosts()
 	tokens, err := auth.New(t.Auth, auth.Options{
 		TenantID: t.ID, Authority: authority, Resource: base,
@@ -28,7 +29,20 @@ func NewClient(t config.Tenant, o source.Options) (*source.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("auth: %w", err)
 	}
-	o.Tenant, o.BaseURL, o.PublisherIdentifier, o.Tokens = t.Audit(), base, t.PublisherIdentifier, tokens
+	return tokens, nil
+}
+
+// NewClient returns the API client of a tenant, with tokens of its own if the options name none. It sends no request.
+func NewClient(t config.Tenant, o source.Options) (*source.Client, error) {
+	if o.Tokens == nil {
+		tokens, err := NewTokens(t)
+		if err != nil {
+			return nil, err
+		}
+		o.Tokens = tokens
+	}
+	base, _ := t.Hosts()
+	o.Tenant, o.BaseURL, o.PublisherIdentifier = t.Audit(), base, t.PublisherIdentifier
 	client, err := source.New(t.Source, o)
 	if err != nil {
 		return nil, fmt.Errorf("source: %w", err)
@@ -37,7 +51,11 @@ func NewClient(t config.Tenant, o source.Options) (*source.Client, error) {
 }
 
 func (d *Daemon) newTenant(t config.Tenant) (*tenant, error) {
-	client, err := NewClient(t, source.Options{Budget: d.budget, Meter: d.metrics, Logger: d.log.With("tenant", t.Name)})
+	tokens, err := NewTokens(t)
+	if err != nil {
+		return nil, err
+	}
+	client, err := NewClient(t, source.Options{Tokens: tokens, Budget: d.budget, Meter: d.metrics, Logger: d.log.With("tenant", t.Name)})
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +63,7 @@ func (d *Daemon) newTenant(t config.Tenant) (*tenant, error) {
 		d.log.Warn("source.first_fetch reaches further back than Microsoft keeps content; starting 167h55m back",
 			"tenant", t.Name)
 	}
-	made := &tenant{config: t, client: client, key: transform.Key(d.config.Kafka.Key)}
+	made := &tenant{config: t, tokens: tokens, client: client, key: transform.Key(d.config.Kafka.Key)}
 	for _, s := range t.Streams() {
 		if _, err := made.settings(s); err != nil {
 			return nil, err

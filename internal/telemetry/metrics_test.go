@@ -28,6 +28,7 @@ var contract = map[string]string{
 	"publish_seconds":                        `_count{content_type="Audit.Exchange",tenant_name="contoso"} 0`,
 	"checkpoint_errors_total":                `{content_type="Audit.Exchange",tenant_name="contoso"} 0`,
 	"fenced_total":                           `{content_type="Audit.Exchange",tenant_name="contoso"} 0`,
+	"auth_credential_expires_seconds":        `{credential="certificate",tenant_name="contoso"} `,
 	"rebalances_total":                       ` 0`,
 	"owned_streams":                          ` 1`,
 	"streams_unowned":                        ` 1`,

@@ -47,6 +47,9 @@ func serve(t *testing.T, health *Health) http.Handler {
 	m := NewMetrics()
 	m.Prepare(stream)
 	m.ObserveStreams("one", statuses)
+	m.ObserveCredentials(func() []audit.Credential {
+		return []audit.Credential{{Tenant: stream.Tenant, Kind: "certificate", Expires: time.Now().Add(time.Hour)}}
+	})
 	return NewServer(ServerOptions{
 		Instance: "one", Host: "host", Version: "1.2.3", Started: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC),
 		Streams: statuses, Metrics: m, Health: health, Log: slog.New(slog.DiscardHandler),
