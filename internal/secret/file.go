@@ -16,41 +16,14 @@ const maxFile = 64 << 10
 // files are all secret files by name: who uses the same one shares its last good content and the log lines about it.
 var files sync.Map
 
-// file is a file that holds a secret. It is read at each use and never watched: uses are rare, a mounted file is changed
-// by swapping a link somewhere above it, and a change must never be missed.
-type file struct {
-	name string
-
-	mu   sync.Mutex // guards the following, also while the file is read
-	good String     // its last good content
-	bad  bool       // it could not be used the last time
-}
-
-func fileAt(name string) *file {
-	f, _ := files.LoadOrStore(name, &file{name: name})
-	return f.(*file)
-}
-
-func (f *file) read() (String, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	value, err := load(f.name)
-	log := slog.With(slog.String("file", f.name))
-	switch {
-	case err == nil:
-		if f.good != "" && f.good != value {
-			log.Info("secret file has changed: its new content counts from now on")
-		} else if f.bad && f.good != "" {
-			log.Info("secret file can be read again")
-		}
-		f.good, f.bad = value, false
-	case f.good == "":
-		return "", err
-	case !f.bad:
-		f.bad = true
-		log.Warn("secret file cannot be used: its last good content still counts", slog.Any("error", err))
+func fileAt(name string) *kept[String] {
+	made := &kept[String]{
+		load: func() (String, error) { return load(name) },
+		same: func(a, b String) bool { return a == b },
+		log:  []any{slog.String("file", name)},
 	}
-	return f.good, nil
+	f, _ := files.LoadOrStore(name, made)
+	return f.(*kept[String])
 }
 
 // load reads a file without the line end that editors leave.

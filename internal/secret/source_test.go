@@ -120,7 +120,7 @@ func TestLastGoodContentStaysWhileAFileCannotBeUsed(t *testing.T) {
 	os.Remove(name)
 	write(t, name, value)
 	expect(t, s, value)
-	if !strings.Contains(log.String(), "can be read again") {
+	if !strings.Contains(log.String(), "can be used again") {
 		t.Errorf("recovery is not told:\n%s", log)
 	}
 	write(t, name, "other-"+value)
