@@ -31,16 +31,17 @@ type Config struct {
 type TLS struct {
 	Enabled  bool   `yaml:"enabled"`
 	CAFile   string `yaml:"ca_file"`   // PEM; empty: the system's authorities
-	CertFile string `yaml:"cert_file"` // PEM, for brokers that ask for a client certificate
+	CertFile string `yaml:"cert_file"` // PEM, for brokers that ask for a client certificate; read for each connection
 	KeyFile  string `yaml:"key_file"`  // PEM
 	Insecure bool   `yaml:"insecure"`  // accept any certificate
 }
 
 // SASL says who we are. An empty mechanism means that nobody asks.
 type SASL struct {
-	Mechanism string        `yaml:"mechanism"` // plain, scram-sha-256 or scram-sha-512
-	Username  string        `yaml:"username"`
-	Password  secret.String `yaml:"password"`
+	Mechanism    string        `yaml:"mechanism"` // plain, scram-sha-256 or scram-sha-512
+	Username     string        `yaml:"username"`
+	Password     secret.String `yaml:"password"`
+	PasswordFile string        `yaml:"password_file"` // instead of Password; read for each connection
 }
 
 // SetDefaults fills a fresh Config; settings are decoded over it.
@@ -87,7 +88,7 @@ func (t TLS) validate() error {
 
 func (s SASL) validate() error {
 	if s.Mechanism == "" {
-		if s.Username != "" || s.Password != "" {
+		if s.Username != "" || s.password().Set() {
 			return errors.New("sasl.mechanism: must be plain, scram-sha-256 or scram-sha-512 for a username to count")
 		}
 		return nil
@@ -99,8 +100,12 @@ func (s SASL) validate() error {
 	if s.Username == "" {
 		problems = append(problems, fmt.Errorf("sasl.username: is needed for %s", s.Mechanism))
 	}
-	if s.Password == "" {
-		problems = append(problems, fmt.Errorf("sasl.password: is needed for %s", s.Mechanism))
+	if !s.password().Set() {
+		problems = append(problems, fmt.Errorf("sasl.password: is needed for %s, or sasl.password_file", s.Mechanism))
 	}
-	return errors.Join(problems...)
+	return errors.Join(append(problems, secret.OneOf("sasl.password", s.Password, s.PasswordFile))...)
+}
+
+func (s SASL) password() secret.Source {
+	return secret.NewSource("kafka.sasl.password", s.Password, s.PasswordFile)
 }

@@ -26,6 +26,10 @@ func TestConfigTellsEveryProblem(t *testing.T) {
 	if got := strings.Join(keys, " "); got != want {
 		t.Errorf("keys %q, want %q\n%v", got, want, err)
 	}
+	both := broker.Config{Brokers: []string{"a:1"}, SASL: broker.SASL{Mechanism: broker.Plain, Username: "u", Password: "p", PasswordFile: "f"}}
+	if err := both.Validate(); err == nil || !strings.HasPrefix(err.Error(), "sasl.password_file: ") {
+		t.Errorf("password by value and by file: %v", err)
+	}
 	var d broker.Config
 	d.SetDefaults()
 	if err := d.Validate(); err != nil {

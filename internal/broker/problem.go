@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/segmentio/kafka-go"
+
+	"o365-kafka-connector/internal/secret"
 )
 
 // Kind tells what went wrong between us and the brokers: a constant for tests, logs and metrics.
@@ -38,6 +40,7 @@ const (
 	BadTopic            Kind = "bad-topic"            // the topic cannot be created like this
 	NotEnoughReplicas   Kind = "not-enough-replicas"  // fewer replicas in sync than min.insync.replicas
 	BadSession          Kind = "bad-session"          // the broker does not take the session's timeout
+	NoSecret            Kind = "no-secret"            // a file that holds a secret cannot be read
 	Passing             Kind = "passing"              // an election, a restart: gone in a moment
 	Other               Kind = "other"
 )
@@ -87,6 +90,7 @@ type rule struct {
 
 // rules is the table of errors; the first that matches counts.
 var rules = []rule{
+	{is[*secret.UnreadableError], NoSecret, text("put the secret into the file, readable for the connector; it is read again by itself")},
 	{code(kafka.SASLAuthenticationFailed), WrongPassword, text("check kafka.sasl.username and kafka.sasl.password")},
 	{code(kafka.UnsupportedSASLMechanism), WrongMechanism, text("set kafka.sasl.mechanism to one that the listener enables (sasl.enabled.mechanisms of the broker)")},
 	{code(kafka.IllegalSASLState), NoSASL, text("the listener takes no SASL: clear kafka.sasl.mechanism, or use the port of a SASL listener in kafka.brokers")},
@@ -241,9 +245,9 @@ func (c *Conn) principal() string {
 	switch {
 	case c.User != "":
 		return c.User
-	case c.Transport.TLS != nil && len(c.Transport.TLS.Certificates) > 0:
-		if leaf := c.Transport.TLS.Certificates[0].Leaf; leaf != nil {
-			return leaf.Subject.String()
+	case c.Transport.TLS != nil && c.Transport.TLS.GetClientCertificate != nil:
+		if pair, err := c.Transport.TLS.GetClientCertificate(nil); err == nil && pair.Leaf != nil {
+			return pair.Leaf.Subject.String()
 		}
 	}
 	return "ANONYMOUS"

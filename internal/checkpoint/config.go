@@ -25,23 +25,25 @@ type Config struct {
 
 // RedisConfig says where Redis is: a single server, a Sentinel group or a Cluster.
 type RedisConfig struct {
-	Addresses        []string      `yaml:"addresses"` // host:port of the server, of the sentinels, or of some cluster nodes
-	Username         string        `yaml:"username"`
-	Password         secret.String `yaml:"password"`
-	DB               int           `yaml:"db"`
-	SentinelMaster   string        `yaml:"sentinel_master"` // name of the master; set: addresses are sentinels
-	SentinelUsername string        `yaml:"sentinel_username"`
-	SentinelPassword secret.String `yaml:"sentinel_password"`
-	Cluster          bool          `yaml:"cluster"`
-	AllowEviction    bool          `yaml:"allow_eviction"` // start although Redis may evict keys
-	TLS              TLSConfig     `yaml:"tls"`
+	Addresses            []string      `yaml:"addresses"` // host:port of the server, of the sentinels, or of some cluster nodes
+	Username             string        `yaml:"username"`
+	Password             secret.String `yaml:"password"`
+	PasswordFile         string        `yaml:"password_file"` // instead of Password; read for each connection
+	DB                   int           `yaml:"db"`
+	SentinelMaster       string        `yaml:"sentinel_master"` // name of the master; set: addresses are sentinels
+	SentinelUsername     string        `yaml:"sentinel_username"`
+	SentinelPassword     secret.String `yaml:"sentinel_password"`
+	SentinelPasswordFile string        `yaml:"sentinel_password_file"` // instead of SentinelPassword; read for each connection
+	Cluster              bool          `yaml:"cluster"`
+	AllowEviction        bool          `yaml:"allow_eviction"` // start although Redis may evict keys
+	TLS                  TLSConfig     `yaml:"tls"`
 }
 
 // TLSConfig encrypts the connection to Redis and to the sentinels.
 type TLSConfig struct {
 	Enabled  bool   `yaml:"enabled"`
 	CAFile   string `yaml:"ca_file"`   // PEM; empty: the system's authorities
-	CertFile string `yaml:"cert_file"` // PEM, the client's certificate
+	CertFile string `yaml:"cert_file"` // PEM, the client's certificate; read for each connection
 	KeyFile  string `yaml:"key_file"`  // PEM
 	Insecure bool   `yaml:"insecure"`  // trust any certificate
 }
@@ -102,13 +104,32 @@ func (c RedisConfig) validate() error {
 	if c.Cluster && c.DB != 0 {
 		report("redis.db: must be 0 when redis.cluster is true")
 	}
-	if c.SentinelMaster == "" && (c.SentinelUsername != "" || c.SentinelPassword != "") {
-		report("redis.sentinel_username: needs redis.sentinel_master")
+	return errors.Join(append(problems, c.validateCredentials(), c.TLS.validate())...)
+}
+
+func (c RedisConfig) validateCredentials() error {
+	problems := []error{
+		secret.OneOf("redis.password", c.Password, c.PasswordFile),
+		secret.OneOf("redis.sentinel_password", c.SentinelPassword, c.SentinelPasswordFile),
 	}
-	if c.Username != "" && c.Password == "" {
-		report("redis.password: must be set when redis.username is")
+	if c.SentinelMaster == "" && (c.SentinelUsername != "" || c.sentinelPassword().Set()) {
+		problems = append(problems, errors.New("redis.sentinel_username: needs redis.sentinel_master"))
 	}
-	return errors.Join(append(problems, c.TLS.validate())...)
+	if c.SentinelUsername != "" && !c.sentinelPassword().Set() {
+		problems = append(problems, errors.New("redis.sentinel_password: must be set when redis.sentinel_username is, or redis.sentinel_password_file"))
+	}
+	if c.Username != "" && !c.password().Set() {
+		problems = append(problems, errors.New("redis.password: must be set when redis.username is, or redis.password_file"))
+	}
+	return errors.Join(problems...)
+}
+
+func (c RedisConfig) password() secret.Source {
+	return secret.NewSource("checkpoint.redis.password", c.Password, c.PasswordFile)
+}
+
+func (c RedisConfig) sentinelPassword() secret.Source {
+	return secret.NewSource("checkpoint.redis.sentinel_password", c.SentinelPassword, c.SentinelPasswordFile)
 }
 
 func (c TLSConfig) validate() error {

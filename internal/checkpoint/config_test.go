@@ -66,6 +66,17 @@ func TestAllProblemsAreReported(t *testing.T) {
 		},
 		{func(c *Config) { c.Redis.DB = -1 }, []string{"redis.db: "}},
 		{func(c *Config) { c.Redis.SentinelPassword = "s" }, []string{"redis.sentinel_username: "}},
+		{
+			func(c *Config) {
+				c.Redis.Password, c.Redis.PasswordFile, c.Redis.SentinelPassword, c.Redis.SentinelPasswordFile = "p", "f", "p", "f"
+				c.Redis.SentinelMaster = "m"
+			},
+			[]string{"redis.password_file: ", "redis.sentinel_password_file: "},
+		},
+		{
+			func(c *Config) { c.Redis.SentinelMaster, c.Redis.SentinelUsername = "m", "u" },
+			[]string{"redis.sentinel_password: "},
+		},
 		{func(c *Config) { c.Redis.TLS.CAFile = "x" }, []string{"redis.tls.enabled: "}},
 	} {
 		var config Config

@@ -12,12 +12,14 @@ import (
 	"syscall"
 
 	"o365-kafka-connector/internal/audit"
+	"o365-kafka-connector/internal/secret"
 )
 
 // replies are what Redis refuses with, and what to do about it. Inside a script some versions put the code behind
 // other words, so the whole text is searched, in this order.
 // https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors
 var replies = []struct{ text, hint string }{
+	{sentinelSignIn, "check checkpoint.redis.sentinel_username and sentinel_password"},
 	{"NOPERM", hintRights},
 	{"user executing the script can't", hintRights},
 	{"OOM ", "Redis is full: raise its maxmemory or remove other data; the connector goes on by itself"},
@@ -58,6 +60,9 @@ func fault(err error, hint string) error {
 }
 
 func redisHint(err error) string {
+	if _, ok := errors.AsType[*secret.UnreadableError](err); ok {
+		return "put the password into the file, readable for the connector; it is read again by itself"
+	}
 	for _, r := range replies {
 		if strings.Contains(err.Error(), r.text) {
 			return r.hint

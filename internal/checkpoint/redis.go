@@ -2,17 +2,13 @@ package checkpoint
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"log/slog"
-	"os"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"o365-kafka-connector/internal/audit"
 )
@@ -39,60 +35,6 @@ func openRedis(c Config) (*redisStore, error) {
 	}
 	quietOnce.Do(func() { redis.SetLogger(debugLogger{}) })
 	return &redisStore{client: redis.NewUniversalClient(options), config: c}, nil
-}
-
-func clientOptions(c RedisConfig) (*redis.UniversalOptions, error) {
-	encryption, err := c.TLS.client()
-	if err != nil {
-		return nil, err
-	}
-	return &redis.UniversalOptions{
-		Addrs:                 c.Addresses,
-		DB:                    c.DB,
-		Username:              c.Username,
-		Password:              c.Password.Reveal(),
-		MasterName:            c.SentinelMaster,
-		SentinelUsername:      c.SentinelUsername,
-		SentinelPassword:      c.SentinelPassword.Reveal(),
-		IsClusterMode:         c.Cluster,
-		TLSConfig:             encryption,
-		MaxRetries:            maxRetries,
-		DialTimeout:           dialTimeout,
-		DialerRetries:         1,
-		ReadTimeout:           readTimeout,
-		WriteTimeout:          readTimeout,
-		ContextTimeoutEnabled: true,
-		DisableIdentity:       true,
-		MaintNotificationsConfig: &maintnotifications.Config{
-			Mode: maintnotifications.ModeDisabled,
-		},
-	}, nil
-}
-
-// client returns the settings of a connection, nil for one without TLS.
-func (c TLSConfig) client() (*tls.Config, error) {
-	if !c.Enabled {
-		return nil, nil
-	}
-	settings := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: c.Insecure} //nolint:gosec // asked for
-	if c.CAFile != "" {
-		pem, err := os.ReadFile(c.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("read redis.tls.ca_file: %w", err)
-		}
-		settings.RootCAs = x509.NewCertPool()
-		if !settings.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("read redis.tls.ca_file: %s holds no certificate in PEM form", c.CAFile)
-		}
-	}
-	if c.CertFile != "" {
-		certificate, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("read redis.tls.cert_file and redis.tls.key_file: %w", err)
-		}
-		settings.Certificates = []tls.Certificate{certificate}
-	}
-	return settings, nil
 }
 
 // debugLogger keeps the client library from writing to standard error: what matters comes back as an error.

@@ -26,7 +26,7 @@ func NewSource(setting string, value String, file string) Source {
 	return Source{reveal: func() (string, error) {
 		content, err := f.read()
 		if err != nil {
-			return "", fmt.Errorf("read %s_file: %w", setting, err)
+			return "", &UnreadableError{Setting: setting + "_file", Err: err}
 		}
 		return content.Reveal(), nil
 	}}
@@ -58,6 +58,18 @@ func (s Source) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String(
 
 // LogValue masks the secret in slog.
 func (s Source) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// UnreadableError means that a file has never held a secret since the process began.
+type UnreadableError struct {
+	Setting string // that names the file
+	Err     error
+}
+
+// Error names the setting, the file and the cause.
+func (e *UnreadableError) Error() string { return "read " + e.Setting + ": " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *UnreadableError) Unwrap() error { return e.Err }
 
 // OneOf returns an error, beginning with the key, if a secret is given by value and by file.
 func OneOf(key string, value String, file string) error {
