@@ -25,6 +25,7 @@ func (runCommand) Run(ctx context.Context, env *environment, c *cli) error {
 	daemon.LimitMemory(cfg)
 	metrics := telemetry.NewMetrics()
 	log := telemetry.NewLogger(env.stderr, cfg.Log, metrics.Log)
+	slog.SetDefault(log) // for parts that are not given one: secrets that change, the client of Redis
 	d, err := daemon.New(cfg, daemon.Options{Log: log, Metrics: metrics, Version: currentVersion()})
 	if err != nil {
 		return usageError{err}
