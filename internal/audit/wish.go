@@ -81,6 +81,17 @@ func (w Wish) Backfill(id string) (Backfill, bool) {
 	return w.Backfills[i], true
 }
 
+// Waiting returns the back-fills that were asked for and of which the owner remembers nothing yet, as progress.
+func (w Wish) Waiting(known []BackfillProgress) (out []BackfillProgress) {
+	for _, b := range w.Backfills {
+		begun := slices.ContainsFunc(known, func(p BackfillProgress) bool { return p.ID == b.ID })
+		if !begun && !b.Cancelled {
+			out = append(out, BackfillProgress{ID: b.ID, Next: b.From, State: BackfillAsked})
+		}
+	}
+	return out
+}
+
 // WatermarkWish asks for another watermark. The owner obeys while the stream is paused, once: it remembers the command
 // as Checkpoint.Moved and takes it out of the wish. Whoever has the stream go on takes it out, too.
 type WatermarkWish struct {
@@ -123,8 +134,9 @@ type BackfillFilters struct {
 // BackfillState is how far a back-fill has come.
 type BackfillState string
 
-// The states of a back-fill; all but the first are final.
+// The states of a back-fill; all but the first two are final.
 const (
+	BackfillAsked     BackfillState = "asked" // of a wish: the owner has not begun, and remembers nothing of it
 	BackfillRunning   BackfillState = "running"
 	BackfillDone      BackfillState = "done"
 	BackfillCancelled BackfillState = "cancelled"
@@ -140,7 +152,7 @@ type BackfillProgress struct {
 	Requests int64         `json:"requests"`
 	State    BackfillState `json:"state"`
 	Error    string        `json:"error,omitempty"` // why it failed, or what could not be read
-	Started  time.Time     `json:"started"`
+	Started  time.Time     `json:"started,omitzero"`
 	Ended    time.Time     `json:"ended,omitzero"`
 
 	Redrive *RedriveProgress `json:"redrive,omitempty"` // of a redrive

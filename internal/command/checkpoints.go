@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -83,7 +84,7 @@ func readCheckpoint(ctx context.Context, store checkpoint.Operator, s audit.Stre
 		Tenant: s.Tenant.ID, ContentType: s.ContentType, Known: ok, Damaged: damaged, N: known.N, Epoch: known.Epoch,
 		FirstStart: known.FirstStart, Watermark: known.Progress.Watermark, Backlog: audit.BacklogOf(known.Progress), Swept: known.Progress.Swept,
 		Desired: known.Desired.State, Wish: wish,
-		Pending: []contextPending{}, Gaps: []audit.GapStatus{}, Backfills: append([]audit.BackfillProgress{}, known.Backfills...),
+		Pending: []contextPending{}, Gaps: []audit.GapStatus{}, Backfills: slices.Concat([]audit.BackfillProgress{}, known.Backfills, wish.Waiting(known.Backfills)),
 	}
 	if one.Desired == "" {
 		one.Desired = audit.Running

@@ -27,6 +27,14 @@ func TestCheckpointShow(t *testing.T) {
 	if err := h.Apply(t.Context(), entry, 1); err != nil {
 		t.Fatal(err)
 	}
+	err := r.store.ChangeWish(t.Context(), stream(audit.Exchange), func(w *audit.Wish) {
+		w.Backfills = []audit.Backfill{
+			{ID: "bf-1", Asked: noon}, {ID: "bf-2", Asked: noon, From: noon.Add(-48 * time.Hour), To: noon}, {ID: "bf-3", Asked: noon, Cancelled: true},
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	got := r.do("!checkpoint show content_type=Audit.Exchange")
 	if got.err != nil {
 		t.Fatal(got.err)
