@@ -10,6 +10,8 @@ import (
 	azcloud "github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"o365-kafka-connector/internal/secret"
 )
 
 // Options says for which tenant a token is, who issues it and how the issuer is reached.
@@ -28,7 +30,7 @@ func New(c Config, o Options) (*TokenSource, error) {
 		return nil, err
 	}
 	if c.Method == MethodStatic {
-		return staticSource(setting{"token", c.Token, c.TokenFile}), nil
+		return staticSource(secret.NewSource("auth.token", c.Token, c.TokenFile)), nil
 	}
 	authority, plain, err := parseAuthority(o)
 	if err != nil {
@@ -51,13 +53,13 @@ func New(c Config, o Options) (*TokenSource, error) {
 // the API refused the token.
 func clientSecret(c Config, o Options, client azcore.ClientOptions) issuer {
 	authority := strings.TrimRight(o.Authority, "/")
-	where := setting{"client_secret", c.ClientSecret, c.ClientSecretFile}
+	where := secret.NewSource("auth.client_secret", c.ClientSecret, c.ClientSecretFile)
 	return func(ctx context.Context) (token, error) {
-		value, err := where.read()
+		value, err := where.Reveal()
 		if err != nil {
 			return token{}, unreadable(err)
 		}
-		credential, err := azidentity.NewClientSecretCredential(o.TenantID, c.ClientID, value.Reveal(),
+		credential, err := azidentity.NewClientSecretCredential(o.TenantID, c.ClientID, value,
 			&azidentity.ClientSecretCredentialOptions{
 				ClientOptions: client,
 				// The authority comes from the operator or the table of clouds. Asking the commercial cloud whether
@@ -65,11 +67,11 @@ func clientSecret(c Config, o Options, client azcore.ClientOptions) issuer {
 				DisableInstanceDiscovery: true,
 			})
 		if err != nil {
-			return token{}, refusal{authority, value.Reveal()}.fault(err)
+			return token{}, refusal{authority, value}.fault(err)
 		}
 		t, err := credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{scope(o.Resource)}})
 		if err != nil {
-			return token{}, refusal{authority, value.Reveal()}.fault(err)
+			return token{}, refusal{authority, value}.fault(err)
 		}
 		return token{value: t.Token, expires: t.ExpiresOn}, nil
 	}

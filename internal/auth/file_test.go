@@ -40,7 +40,9 @@ func TestSecretFileIsReadForEachToken(t *testing.T) {
 	mustToken(t, s.Token, "token-1")
 	write(t, file, "second+secret\r\n")
 	mustToken(t, func(ctx context.Context) (string, error) { return s.Renew(ctx, "token-1") }, "token-2")
-	for n, want := range map[int64]string{1: "first+secret", 2: "second+secret"} {
+	write(t, file, "") // in the middle of a change: the last good one still counts
+	mustToken(t, func(ctx context.Context) (string, error) { return s.Renew(ctx, "token-2") }, "token-3")
+	for n, want := range map[int64]string{1: "first+secret", 2: "second+secret", 3: "second+secret"} {
 		if form, _ := a.forms.Load(n); !strings.Contains(fmt.Sprint(form), "client_secret:["+want+"]") {
 			t.Errorf("request %d: %v", n, form)
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"o365-kafka-connector/internal/audit"
+	"o365-kafka-connector/internal/secret"
 )
 
 const (
@@ -160,21 +161,21 @@ func (s *TokenSource) ask(ctx context.Context, stale string) (string, error) {
 func margin(lifetime time.Duration) time.Duration { return min(maxMargin, lifetime/5) }
 
 // staticSource hands out a token that changes only with its file.
-func staticSource(where setting) *TokenSource {
+func staticSource(where secret.Source) *TokenSource {
 	last := ""
 	return newTokenSource(func(context.Context) (token, error) {
-		value, err := where.read()
+		value, err := where.Reveal()
 		if err != nil {
 			return token{}, unreadable(err)
 		}
-		if value.Reveal() == last {
+		if value == last {
 			return token{}, &audit.Fault{
 				Cause: audit.CauseUnauthorized, Scope: audit.OfTenant,
 				Hint: "the static token was refused: put a new one into auth.token, or use method client_secret",
 				Err:  fmt.Errorf("renew token: a static token cannot be renewed"),
 			}
 		}
-		last = value.Reveal()
+		last = value
 		return token{value: last, expires: time.Now().Add(100 * 365 * 24 * time.Hour)}, nil
 	})
 }
