@@ -46,7 +46,9 @@ func New(c Config, o Options) (*TokenSource, error) {
 		Telemetry: policy.TelemetryOptions{Disabled: true},
 		Transport: client,
 	})
-	return newTokenSource(issue), nil
+	s := newTokenSource(issue)
+	s.expiring = append(s.expiring, c.secretCredential)
+	return s, nil
 }
 
 // clientSecret makes a new credential for each token: one that is used again answers from its own cache, also after

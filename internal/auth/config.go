@@ -29,7 +29,8 @@ type Config struct {
 	ClientID                string        `yaml:"client_id"`
 	ClientSecret            secret.String `yaml:"client_secret"`
 	ClientSecretFile        string        `yaml:"client_secret_file"`
-	CertificateFile         string        `yaml:"certificate_file"` // PEM or PKCS#12
+	ClientSecretExpires     string        `yaml:"client_secret_expires"` // YYYY-MM-DD, or with a time as in RFC 3339; Entra ID does not tell
+	CertificateFile         string        `yaml:"certificate_file"`      // PEM or PKCS#12
 	CertificatePassword     secret.String `yaml:"certificate_password"`
 	CertificatePasswordFile string        `yaml:"certificate_password_file"`
 	CertificateThumbprint   string        `yaml:"certificate_thumbprint"` // SHA-1 or SHA-256 in hex, where there is no certificate
@@ -82,6 +83,7 @@ func (c Config) fields() []field {
 		{"client_id", c.ClientID},
 		{"client_secret", c.ClientSecret.Reveal()},
 		{"client_secret_file", c.ClientSecretFile},
+		{"client_secret_expires", c.ClientSecretExpires},
 		{"certificate_file", c.CertificateFile},
 		{"certificate_password", c.CertificatePassword.Reveal()},
 		{"certificate_password_file", c.CertificatePasswordFile},

@@ -21,7 +21,7 @@ func (c Config) choices() ([]choice, bool) {
 	switch c.Method {
 	case MethodClientSecret:
 		return []choice{
-			one("client_id"), one("client_secret", "client_secret_file"),
+			one("client_id"), one("client_secret", "client_secret_file"), perhaps("client_secret_expires"),
 			perhaps("redirect_uri"), // where generate-login-url leads to
 		}, true
 	case MethodStatic:
@@ -56,6 +56,9 @@ func (c Config) Validate() error {
 		if set[f.key] && !useful[f.key] {
 			errs = append(errs, fmt.Errorf("%s: means nothing to method %s; leave it out or change the method", f.key, c.Method))
 		}
+	}
+	if _, err := c.clientSecretEnd(); err != nil {
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }

@@ -26,9 +26,11 @@ type ServerOptions struct {
 	Streams  func() []audit.StreamStatus
 	// Members returns the processes of the group; false, or nil: only this one is known.
 	Members func() ([]Member, bool)
-	Metrics *Metrics
-	Health  *Health
-	Log     *slog.Logger
+	// Credentials returns what the sign-ins need and what ends some day; nil: nothing.
+	Credentials func() []audit.Credential
+	Metrics     *Metrics
+	Health      *Health
+	Log         *slog.Logger
 }
 
 // Server serves the status page, /api/status, /metrics, /healthz and /readyz, all of them read-only.

@@ -22,6 +22,17 @@ type Status struct {
 	Version  string         `json:"version"`
 	Members  []Member       `json:"members"`
 	Streams  []StreamStatus `json:"streams"`
+	// Credentials are those that end within audit.CredentialWarning, or have ended.
+	Credentials []CredentialStatus `json:"credentials,omitempty"`
+}
+
+// CredentialStatus is a credential that has to be replaced.
+type CredentialStatus struct {
+	Tenant     string    `json:"tenant"`
+	TenantName string    `json:"tenant_name"`
+	Kind       string    `json:"kind"`
+	Expires    time.Time `json:"expires"`
+	Hint       string    `json:"hint"`
 }
 
 // StreamStatus is a stream in /api/status. What is not known is null.
@@ -35,7 +46,7 @@ type StreamStatus struct {
 
 // status builds the answer from the streams' present state, sorted by tenant and content type.
 func (s *Server) status() Status {
-	st := Status{Instance: s.opts.Instance, Version: s.opts.Version, Streams: []StreamStatus{}}
+	st := Status{Instance: s.opts.Instance, Version: s.opts.Version, Streams: []StreamStatus{}, Credentials: s.credentials()}
 	for _, stream := range sorted(s.opts.Streams()) {
 		if stream.Gaps == nil {
 			stream.Gaps = []audit.GapStatus{}
@@ -59,6 +70,21 @@ func (s *Server) status() Status {
 		}
 	}
 	return st
+}
+
+// credentials are those that somebody has to replace soon.
+func (s *Server) credentials() []CredentialStatus {
+	if s.opts.Credentials == nil {
+		return nil
+	}
+	var due []CredentialStatus
+	now := time.Now()
+	for _, c := range s.opts.Credentials() {
+		if c.Due(now) {
+			due = append(due, CredentialStatus{c.Tenant.ID, c.Tenant.Name, c.Kind, c.Expires.UTC(), c.Hint})
+		}
+	}
+	return due
 }
 
 // alone is this process as a member, with the streams that it runs itself.
