@@ -168,8 +168,8 @@ func (l listedBlob) blob() audit.Blob {
 	if u, err := url.Parse(b.URI); err == nil && b.ID == "" {
 		b.ID = u.Path[strings.LastIndexByte(u.Path, '/')+1:]
 	}
-	b.Created, _ = parseTime([]byte(l.ContentCreated))
-	b.Expires, _ = parseTime([]byte(l.ContentExpiration))
+	b.Created, _ = audit.ParseTime([]byte(l.ContentCreated))
+	b.Expires, _ = audit.ParseTime([]byte(l.ContentExpiration))
 	return b
 }
 

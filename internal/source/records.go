@@ -221,7 +221,7 @@ func (d *decoder) complete(r *audit.Record) {
 			r.Fields[f] = audit.Value{Raw: raw, Text: d.text(raw)}
 		}
 	}
-	created, ok := parseTime(r.Text(audit.FieldCreationTime))
+	created, ok := audit.ParseTime(r.Text(audit.FieldCreationTime))
 	switch {
 	case len(r.Text(audit.FieldID)) == 0:
 		r.Malformed = noID

@@ -129,32 +129,6 @@ func TestFilterNamesEveryProblem(t *testing.T) {
 	}
 }
 
-func TestRecordTypes(t *testing.T) {
-	var original map[string]int
-	load(t, "xsoar/record_type_ids.json", &original)
-	if len(original) != 43 {
-		t.Fatalf("%d record types in the fixture", len(original))
-	}
-	for name, number := range original {
-		if got, ok := RecordTypeNumber(strings.ToUpper(name)); !ok || got != number {
-			t.Errorf("RecordTypeNumber(%q) = %d, %v; want %d", strings.ToUpper(name), got, ok, number)
-		}
-		if number == 44 {
-			name = "VivaInsights" // its name today
-		}
-		if got, ok := RecordTypeName(number); !ok || got != name {
-			t.Errorf("RecordTypeName(%d) = %q, %v; want %q", number, got, ok, name)
-		}
-	}
-	table := recordTypes()
-	if rows := strings.Count(recordTypeTSV, "\n") - 1; len(table.names) != rows || len(table.numbers) != rows {
-		t.Errorf("%d rows give %d numbers and %d names", rows, len(table.names), len(table.numbers))
-	}
-	if _, ok := RecordTypeName(5); ok {
-		t.Error("record type 5 has a name")
-	}
-}
-
 func TestNearRecordTypes(t *testing.T) {
 	for in, want := range map[string]string{
 		"MicrosoftTeam":       "MicrosoftTeams",

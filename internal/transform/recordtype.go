@@ -1,59 +1,14 @@
 package transform
 
 import (
-	_ "embed"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
+
+	"o365-kafka-connector/internal/transform/facts"
 )
-
-// The record types of Microsoft's table AuditLogRecordType, and a few that it no longer lists: number, tab, name. The
-// table grows without notice, so a number that it lacks is no error.
-// https://learn.microsoft.com/office/office-365-management-api/office-365-management-activity-api-schema#auditlogrecordtype
-//
-//go:embed record-types.tsv
-var recordTypeTSV string
-
-// formerRecordTypes are names that Microsoft has changed since, in lower case.
-var formerRecordTypes = map[string]int{"workplaceanalytics": 44}
-
-type recordTypeTable struct {
-	names   map[int]string
-	numbers map[string]int // by name in lower case
-}
-
-var recordTypes = sync.OnceValue(func() recordTypeTable {
-	t := recordTypeTable{names: map[int]string{}, numbers: map[string]int{}}
-	for line := range strings.Lines(recordTypeTSV) {
-		number, name, _ := strings.Cut(strings.TrimSpace(line), "\t")
-		n, err := strconv.Atoi(number)
-		if err != nil {
-			continue // the heading
-		}
-		t.names[n] = name
-		t.numbers[strings.ToLower(name)] = n
-	}
-	return t
-})
-
-// RecordTypeName returns Microsoft's name of a record type.
-func RecordTypeName(number int) (string, bool) {
-	name, ok := recordTypes().names[number]
-	return name, ok
-}
-
-// RecordTypeNumber returns the number of a record type's name or former name, in any letter case.
-func RecordTypeNumber(name string) (int, bool) {
-	name = strings.ToLower(strings.TrimSpace(name))
-	if n, ok := formerRecordTypes[name]; ok {
-		return n, true
-	}
-	n, ok := recordTypes().numbers[name]
-	return n, ok
-}
 
 // ParseRecordType reads a record type written as a number or as Microsoft's name. Every number that is not negative
 // is taken, since the table grows.
@@ -68,7 +23,7 @@ func ParseRecordType(s string) (int, error) {
 		}
 		return int(n), nil
 	}
-	if n, ok := RecordTypeNumber(s); ok {
+	if n, ok := facts.RecordTypeNumber(s); ok {
 		return n, nil
 	}
 	if near := nearRecordTypes(s); len(near) > 0 {
@@ -86,12 +41,13 @@ func nearRecordTypes(s string) []string {
 	}
 	s = strings.ToLower(s)
 	var found []candidate
-	for lower, number := range recordTypes().numbers {
+	for _, name := range facts.RecordTypes() {
+		lower := strings.ToLower(name)
 		d := distance(s, lower)
 		if d > max(2, len(s)/3) && (len(s) < 4 || !strings.Contains(lower, s)) {
 			continue
 		}
-		found = append(found, candidate{recordTypes().names[number], d})
+		found = append(found, candidate{name, d})
 	}
 	slices.SortFunc(found, func(a, b candidate) int {
 		if a.distance != b.distance {

@@ -1,10 +1,10 @@
-package source
+package audit
 
 import "time"
 
-// parseTime reads the times of the API and of audit records: RFC 3339 whose zone and fraction may be missing. Without
+// ParseTime reads the times of the API and of audit records: RFC 3339 whose zone and fraction may be missing. Without
 // a zone it is UTC. False means that it is no such time.
-func parseTime(s []byte) (time.Time, bool) {
+func ParseTime(s []byte) (time.Time, bool) {
 	if len(s) < 19 || s[4] != '-' || s[7] != '-' || (s[10] != 'T' && s[10] != 't' && s[10] != ' ') || s[13] != ':' || s[16] != ':' {
 		return time.Time{}, false
 	}
