@@ -27,6 +27,7 @@ type Config struct {
 	Fetch      bool                   `yaml:"fetch"`
 	Filter     transform.FilterConfig `yaml:"filter"`
 	Output     transform.OutputConfig `yaml:"output"`
+	Outputs    []transform.Output     `yaml:"outputs"` // if there are any, they count in the place of Output, Kafka.Topic and Kafka.Key
 	Dedupe     transform.DedupeConfig `yaml:"dedupe"`
 	Redact     transform.RedactConfig `yaml:"redact"`
 	Sink       sink.Config            `yaml:"sink"`
@@ -56,12 +57,13 @@ type Tenant struct {
 	AutoSubscribe       bool        `yaml:"auto_subscribe"`
 	Auth                auth.Config `yaml:"auth"`
 
-	Source source.Config          `yaml:"source"`
-	Filter transform.FilterConfig `yaml:"filter"`
-	Output transform.OutputConfig `yaml:"output"`
-	Dedupe transform.DedupeConfig `yaml:"dedupe"`
-	Redact transform.RedactConfig `yaml:"redact"`
-	Kafka  TenantKafka            `yaml:"kafka"`
+	Source  source.Config          `yaml:"source"`
+	Filter  transform.FilterConfig `yaml:"filter"`
+	Output  transform.OutputConfig `yaml:"output"`
+	Outputs []transform.Output     `yaml:"outputs"`
+	Dedupe  transform.DedupeConfig `yaml:"dedupe"`
+	Redact  transform.RedactConfig `yaml:"redact"`
+	Kafka   TenantKafka            `yaml:"kafka"`
 }
 
 // TenantKafka is what a tenant may have of its own in the section `kafka`.

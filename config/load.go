@@ -83,20 +83,17 @@ func (l *loader) load(data []byte) *Config {
 		c.Control.Enabled = c.shareable()
 	}
 	c.normalize()
+	c.normalizeOutputs()
+	l.refuseBoth(c)
 	l.validate(c)
 	return c
 }
 
 // decodeFile sets everything but the tenants first: a tenant starts from the settings of the file.
 func (l *loader) decodeFile(tree *yaml.Node, c *Config) {
-	var tenants *yaml.Node
-	if tree.Kind == yaml.MappingNode {
-		tenants = child(tree.Content, "tenants")
-	}
-	if tenants != nil {
-		*tenants, tenants = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Line: tenants.Line}, copyOf(tenants)
-	}
+	tenants, outputs := setAside(tree, "tenants"), setAside(tree, "outputs")
 	l.decode("", tree, reflect.ValueOf(c).Elem())
+	c.Outputs = l.decodeOutputs("outputs", outputs, c.Redact)
 	if tenants == nil || tenants.ShortTag() == "!!null" {
 		return
 	}
@@ -107,10 +104,30 @@ func (l *loader) decodeFile(tree *yaml.Node, c *Config) {
 	for i, n := range tenants.Content {
 		path := fmt.Sprintf("tenants[%d]", i)
 		t := c.tenant()
+		own := setAside(n, "outputs")
 		l.decode(path, n, reflect.ValueOf(&t).Elem())
+		if own != nil {
+			t.Outputs = l.decodeOutputs(path+".outputs", own, t.Redact)
+		} else { // the same list, but a tenant's redaction counts in it
+			t.Outputs = l.silent().decodeOutputs("outputs", outputs, t.Redact)
+		}
 		l.refuseShared(path, n)
 		c.Tenants = append(c.Tenants, t)
 	}
+}
+
+// setAside takes the value of a key out of a section, for it is decoded later; nil if it says nothing.
+func setAside(section *yaml.Node, key string) *yaml.Node {
+	if section.Kind != yaml.MappingNode {
+		return nil
+	}
+	v := child(section.Content, key)
+	if v == nil || v.ShortTag() == "!!null" {
+		return nil
+	}
+	aside := copyOf(v)
+	*v = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Line: v.Line}
+	return aside
 }
 
 func copyOf(n *yaml.Node) *yaml.Node {

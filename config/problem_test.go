@@ -142,7 +142,6 @@ func TestValuesOfLaterVersionsAreRefused(t *testing.T) {
 		"dedupe.records":         "dedupe: {records: drop}",
 		"redact.dlp":             "redact: {dlp: hash}",
 		"redact.fields":          "redact: {fields: [UserId]}",
-		"outputs":                "outputs: []",
 		"tenants[0].auth.method": "    auth: {method: certificate}",
 	} {
 		t.Run(key, func(t *testing.T) {

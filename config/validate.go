@@ -66,6 +66,7 @@ func (l *loader) validate(c *Config) {
 		{"log", c.Log.Validate},
 		{"shutdown", c.Shutdown.Validate},
 		{"", c.validateControl},
+		{"", func() error { return c.validateOutputs(c.Outputs) }},
 	}
 	if c.Sink.Kind == sink.KindKafka || c.Control.Enabled { // else nothing of it is used
 		sections = append(sections, section{"kafka", c.Kafka.Validate})
@@ -109,6 +110,11 @@ func (l *loader) validateTenant(c *Config, i int, general map[string]bool) {
 			if !general[s.path+"."+text] {
 				l.report(path+"."+s.path, text)
 			}
+		}
+	}
+	for _, text := range texts(c.validateOutputs(t.Outputs)) {
+		if !general["."+text] {
+			l.report(path, text)
 		}
 	}
 	for _, text := range texts(t.Auth.Validate()) {

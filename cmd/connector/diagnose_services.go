@@ -61,9 +61,7 @@ func (d *diagnosis) sink(ctx context.Context, cfg *config.Config) bool {
 	f := finding{Check: check, Hint: "check sink.path: the directory must exist and be writable"}
 	ctx, cancel := context.WithTimeout(ctx, serviceDeadline)
 	defer cancel()
-	out, err := sink.Open(sink.Settings{
-		Sink: cfg.Sink, Kafka: cfg.Kafka, Group: cfg.Control.GroupID, Shards: cfg.Control.Partitions,
-	}, sink.Options{ClientID: clientID})
+	out, err := sink.Open(cfg.SinkSettings(), sink.Options{ClientID: clientID})
 	if err == nil {
 		findings, err = out.Check(ctx)
 		_ = out.Close() // nothing was written

@@ -196,9 +196,7 @@ func (s *session) letters() (command.Letters, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.sink == nil {
-		opened, err := sink.Open(sink.Settings{
-			Sink: s.config.Sink, Kafka: s.config.Kafka, Group: s.config.Control.GroupID, Shards: s.config.Control.Partitions,
-		}, sink.Options{})
+		opened, err := sink.Open(s.config.SinkSettings(), sink.Options{})
 		if err != nil {
 			return nil, fmt.Errorf("open sink: %w", err)
 		}

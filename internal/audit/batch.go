@@ -30,19 +30,22 @@ type Batch struct {
 	Headers []Header  // shared by all events
 	Oldest  time.Time // CreationTime of the oldest record that has one
 	Newest  time.Time // and of the newest
+	Several bool      // a record may have more than one event: what is refused is told apart by its topic, too
 
 	// Of a single record that was a dead letter before: how often it was tried, and since when.
 	Attempts    int
 	FirstFailed time.Time
 
-	limit  int64
-	spill  func() (File, error)
-	count  int
-	size   int64
-	chunks []*[]byte // each event stands in one chunk as a whole
-	file   File
-	out    *bufio.Writer
-	frame  []byte
+	limit   int64
+	spill   func() (File, error)
+	count   int
+	records int
+	last    int // ordinal of the last event's record
+	size    int64
+	chunks  []*[]byte // each event stands in one chunk as a whole
+	file    File
+	out     *bufio.Writer
+	frame   []byte
 }
 
 // NewBatch returns an empty batch of a blob. Up to limit bytes stay in memory; for more, spill supplies an empty file
@@ -53,6 +56,9 @@ func NewBatch(stream Stream, blob Blob, limit int64, spill func() (File, error))
 
 // Len returns the number of events.
 func (b *Batch) Len() int { return b.count }
+
+// Records returns the number of records that have events.
+func (b *Batch) Records() int { return b.records }
 
 // Size returns the bytes that the events take, keys and headers included.
 func (b *Batch) Size() int64 { return b.size }
@@ -73,7 +79,7 @@ func (b *Batch) Note(created time.Time) {
 	}
 }
 
-// Append copies an event to the end of the batch.
+// Append copies an event to the end of the batch. The events of a record come one after the other.
 func (b *Batch) Append(e Event) error {
 	b.frame = appendFrame(b.frame[:0], e)
 	var prefix [binary.MaxVarintLen64]byte
@@ -85,6 +91,10 @@ func (b *Batch) Append(e Event) error {
 			return err
 		}
 	}
+	if b.count == 0 || e.Ordinal != b.last {
+		b.records++
+	}
+	b.last = e.Ordinal
 	b.count++
 	b.size += need
 	if b.file != nil {

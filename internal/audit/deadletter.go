@@ -9,6 +9,9 @@ type DeadLetter struct {
 	Record      bool   // false: the whole blob
 	RecordID    string // empty for a blob or a record without Id
 	Ordinal     int    // position of the record in the blob
+	Topic       string // of the event that was refused; empty for a blob, and if unknown
+	Format      string // of the event that was refused, as its header tells; empty for a blob, and if unknown
+	Several     bool   // the record may have more than one dead letter, each of another topic
 	Value       []byte // the record's bytes; nil: the blob's reference stands for it
 	Size        int64
 	SHA256      string // of the record's bytes or the malformed body; empty if unknown

@@ -3,6 +3,7 @@ package audit
 import (
 	"iter"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -20,7 +21,13 @@ type Letter struct {
 }
 
 // Fetched reports whether its blob has to be downloaded to put it back.
-func (l Letter) Fetched() bool { return !l.Record || len(l.Value) == 0 }
+func (l Letter) Fetched() bool { return !l.Record || len(l.Value) == 0 || !l.holdsRecord() }
+
+// holdsRecord reports whether the event that was refused holds the record byte for byte.
+func (l Letter) holdsRecord() bool {
+	format, _, _ := strings.Cut(l.Format, "/")
+	return format == "" || format == "raw" || format == "incident"
+}
 
 // Hash identifies the letter in what is remembered of a redrive.
 func (l Letter) Hash() Hash { return HashOf(l.ID) }

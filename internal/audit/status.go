@@ -86,6 +86,9 @@ type StreamStatus struct {
 	Gaps             []GapStatus `json:"gaps"`
 	Backlog          *Backlog    `json:"backlog,omitempty"`
 
+	// Filtered counts the records that filters dropped since the process began, by the rule's key in the configuration.
+	Filtered map[string]int64 `json:"filtered,omitempty"`
+
 	TenantName string    `json:"-"`
 	LastList   time.Time `json:"-"` // when a listing last succeeded
 	LastRecord time.Time `json:"-"` // when a record was last published

@@ -18,6 +18,7 @@ import (
 	"o365-kafka-connector/internal/pipeline"
 	"o365-kafka-connector/internal/sink"
 	"o365-kafka-connector/internal/telemetry"
+	"o365-kafka-connector/internal/transform"
 )
 
 // Options are what the program around a daemon gives it.
@@ -39,6 +40,7 @@ type Daemon struct {
 	view    *view
 	health  *telemetry.Health
 	budget  *budgetSeam
+	topics  *transform.TopicBound
 	tenants []*tenant
 	gate    gate
 }
@@ -63,6 +65,7 @@ func New(c *config.Config, o Options) (*Daemon, error) {
 	d.view = &view{board: d.board, instance: d.name}
 	d.metrics.ObserveStreams(d.name, d.view.streams)
 	d.metrics.ObserveCredentials(d.credentials)
+	d.topics = d.newTopicBound()
 	d.gate.set(errors.New("the start is not done yet"))
 	d.health.AddCheck("start", d.gate.check)
 	for _, t := range c.Tenants {
@@ -93,9 +96,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("open checkpoint: %w", err), page.close())
 	}
-	out, err := sink.Open(sink.Settings{
-		Sink: d.config.Sink, Kafka: d.config.Kafka, Group: d.config.Control.GroupID, Shards: d.config.Control.Partitions,
-	}, d.sinkOptions())
+	out, err := sink.Open(d.config.SinkSettings(), d.sinkOptions())
 	if err != nil {
 		return errors.Join(fmt.Errorf("open sink: %w", err), store.Close(), page.close())
 	}

@@ -16,7 +16,9 @@ type tenant struct {
 	config config.Tenant
 	tokens *auth.TokenSource
 	client *source.Client
-	key    transform.Key
+	topics *transform.TopicBound
+	// in which forms records are published
+	outputs []transform.Output
 }
 
 // NewTokens returns the source of a tenant's access tokens. It sends no request.
@@ -63,7 +65,7 @@ func (d *Daemon) newTenant(t config.Tenant) (*tenant, error) {
 		d.log.Warn("source.first_fetch reaches further back than Microsoft keeps content; starting 167h55m back",
 			"tenant", t.Name)
 	}
-	made := &tenant{config: t, tokens: tokens, client: client, key: transform.Key(d.config.Kafka.Key)}
+	made := &tenant{config: t, tokens: tokens, client: client, topics: d.topics, outputs: d.config.OutputsOf(t)}
 	for _, s := range t.Streams() {
 		if _, err := made.settings(s); err != nil {
 			return nil, err
@@ -82,15 +84,14 @@ func (d *Daemon) show(s audit.Stream) {
 // settings are those of one of the tenant's streams.
 func (t *tenant) settings(s audit.Stream) (pipeline.Settings, error) {
 	c := t.config
-	build, err := transform.New(transform.Options{
-		Stream: s, Filter: c.Filter, Output: c.Output, Topic: c.Kafka.Topic, Key: t.key,
-	})
+	build, err := transform.NewOutputs(transform.OutputsOptions{Stream: s, Filter: c.Filter, Outputs: t.outputs, Topics: t.topics})
 	if err != nil {
 		return pipeline.Settings{}, err
 	}
 	first, _ := c.Source.FirstWindow()
 	return pipeline.Settings{
 		Stream: s, Source: sourceSeam{t.client}, Background: sourceSeam{t.client.Background()}, Transform: func() (pipeline.Transform, error) { return build(), nil },
+		Outputs:  len(t.outputs),
 		Reread:   reread,
 		Backfill: func(b audit.Backfill) (func() pipeline.Transform, error) { return t.backfill(s, b) },
 		// Where nothing is named, what Microsoft has enabled is read: what is switched off there stays off.
@@ -103,32 +104,3 @@ func (t *tenant) settings(s audit.Stream) (pipeline.Settings, error) {
 
 // reread reads the record that a dead letter holds as the event that was refused.
 func reread(value []byte) pipeline.Content { return source.NewSingle(transform.Unwrap(value)) }
-
-// backfill is the transform of one of a stream's back-fills. A list that it names takes the place of the filter's; what
-// is filtered out by filter.not stays out.
-func (t *tenant) backfill(s audit.Stream, b audit.Backfill) (func() pipeline.Transform, error) {
-	c := t.config
-	o := transform.Options{
-		Stream: s, Filter: c.Filter.For(s.ContentType), Output: c.Output, Topic: c.Kafka.Topic, Key: t.key,
-	}
-	if b.Topic != "" {
-		o.Topic = b.Topic
-	}
-	for _, list := range []struct {
-		own   *transform.List
-		asked []string
-	}{
-		{&o.Filter.RecordTypes, b.Filters.RecordTypes},
-		{&o.Filter.Workloads, b.Filters.Workloads},
-		{&o.Filter.Operations, b.Filters.Operations},
-	} {
-		if len(list.asked) > 0 {
-			*list.own = list.asked
-		}
-	}
-	build, err := transform.New(o)
-	if err != nil {
-		return nil, fmt.Errorf("set up back-fill: %w", err)
-	}
-	return func() pipeline.Transform { return build() }, nil
-}

@@ -92,6 +92,7 @@ type Report struct {
 	lastList   time.Time
 	lastRecord time.Time
 	records    int64
+	dropped    map[string]int64 // records, by rule of a filter
 	rate       meanRate
 	claims     *claims // of the run that works on it
 	troubles   map[Part]*trouble
@@ -157,6 +158,17 @@ func (r *Report) published(records int) {
 	r.rate.add(now, int64(records))
 }
 
+func (r *Report) filtered(rules map[string]int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for rule, n := range rules {
+		if r.dropped == nil {
+			r.dropped = map[string]int64{}
+		}
+		r.dropped[rule] += int64(n)
+	}
+}
+
 // replaces reports whether a gap takes the place of an open one.
 func replaces(g, open audit.Gap) bool {
 	return open.To.IsZero() && open.Cause == g.Cause && open.From.Equal(g.From)
@@ -184,6 +196,7 @@ func (r *Report) status(now time.Time) audit.StreamStatus {
 		Tenant: r.stream.Tenant.ID, TenantName: r.stream.Tenant.Name, ContentType: r.stream.ContentType,
 		State: r.state(now), Watermark: r.mark, RecordsTotal: r.records, RecordsPerSecond: r.rate.at(now),
 		LastError: r.lastError, LastList: r.lastList, LastRecord: r.lastRecord, Gaps: []audit.GapStatus{},
+		Filtered: maps.Clone(r.dropped),
 	}
 	if r.owned {
 		s.Owner, s.Since = r.instance, r.since

@@ -27,10 +27,10 @@ func (w *run) count(group []outcome, gaps []audit.Gap, receipt audit.Receipt) {
 		case o.job != nil && o.job.letter != nil && o.job.letter.Record:
 			records += w.countRecord(o, receipt)
 		case o.batch != nil:
-			records += o.batch.Len()
-			o.job.fill.count(o.batch.Len())
+			records += o.batch.Records()
+			o.job.fill.count(o.batch.Records())
 			w.Meter.Blob(w.Stream, done)
-			w.Meter.Records(w.Stream, filtered, o.filtered)
+			w.countFiltered(o.filtered)
 			if o.job.letter == nil {
 				w.Meter.Published(w.Stream, since(now, o.job.blob.Created), since(now, o.batch.Oldest))
 			}
@@ -55,9 +55,10 @@ func (w *run) count(group []outcome, gaps []audit.Gap, receipt audit.Receipt) {
 		w.report.log.Warn("record became a dead letter", "content_id", l.Blob.ID, "record_id", l.RecordID,
 			"cause", string(l.Cause), "error", l.Error)
 	}
-	records -= len(receipt.Refused)
+	refused := distinct(receipt.Refused)
+	records -= refused
 	w.Meter.Records(w.Stream, published, records)
-	w.Meter.Records(w.Stream, deadLettered, len(receipt.Refused))
+	w.Meter.Records(w.Stream, deadLettered, refused)
 	w.report.published(records)
 }
 
@@ -74,7 +75,28 @@ func (w *run) countRecord(o outcome, receipt audit.Receipt) int {
 	}) {
 		o.job.redrive.refused.Add(1)
 	}
-	return o.batch.Len()
+	return o.batch.Records()
+}
+
+func (w *run) countFiltered(f filtering) {
+	w.Meter.Records(w.Stream, filtered, f.records)
+	for rule, n := range f.rules {
+		w.Meter.Filtered(w.Stream, rule, n)
+	}
+	w.report.filtered(f.rules)
+}
+
+// distinct counts the records of dead letters, of which one record may have several.
+func distinct(letters []audit.DeadLetter) int {
+	type place struct {
+		blob    string
+		ordinal int
+	}
+	seen := map[place]bool{}
+	for _, l := range letters {
+		seen[place{l.Blob.ID, l.Ordinal}] = true
+	}
+	return len(seen)
 }
 
 func since(now, t time.Time) time.Duration {

@@ -63,10 +63,10 @@ type elsewhere struct {
 	topic string
 }
 
-func (x elsewhere) Event(b audit.Blob, r *audit.Record) (audit.Event, bool, error) {
-	e, keep, err := x.passOn.Event(b, r)
-	if x.topic != "" {
-		e.Topic = x.topic
+func (x elsewhere) Events(b audit.Blob, r *audit.Record) ([]audit.Event, []string, error) {
+	events, dropped, err := x.passOn.Events(b, r)
+	if x.topic != "" && len(events) > 0 {
+		events[0].Topic = x.topic
 	}
-	return e, keep, err
+	return events, dropped, err
 }

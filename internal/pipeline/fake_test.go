@@ -228,8 +228,11 @@ type passOn struct{}
 func (passOn) Headers(audit.Blob) []audit.Header { return nil }
 func (passOn) Growth() float64                   { return 1 }
 
-func (passOn) Event(_ audit.Blob, r *audit.Record) (audit.Event, bool, error) {
-	return audit.Event{Topic: "events", Value: r.Raw}, string(r.Raw) != "filtered", nil
+func (passOn) Events(_ audit.Blob, r *audit.Record) ([]audit.Event, []string, error) {
+	if string(r.Raw) == "filtered" {
+		return nil, []string{"filter.operations"}, nil
+	}
+	return []audit.Event{{Topic: "events", Value: r.Raw, Ordinal: r.Ordinal}}, nil, nil
 }
 
 // The sink.
@@ -282,6 +285,7 @@ type noMeter struct{ fenced *atomic.Int32 }
 
 func (noMeter) Blob(audit.Stream, string)                            {}
 func (noMeter) Records(audit.Stream, string, int)                    {}
+func (noMeter) Filtered(audit.Stream, string, int)                   {}
 func (noMeter) DeadLetter(audit.Stream, audit.Cause)                 {}
 func (noMeter) Gap(audit.Stream, audit.Cause)                        {}
 func (noMeter) Published(audit.Stream, time.Duration, time.Duration) {}

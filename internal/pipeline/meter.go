@@ -12,6 +12,8 @@ type Meter interface {
 	Blob(s audit.Stream, result string)
 	// Records counts records by result: published, filtered or dead_lettered.
 	Records(s audit.Stream, result string, n int)
+	// Filtered counts records that a rule of a filter dropped, from one output or from all.
+	Filtered(s audit.Stream, rule string, n int)
 	// DeadLetter counts a dead letter.
 	DeadLetter(s audit.Stream, cause audit.Cause)
 	// Gap counts a stretch that will never be read.

@@ -215,7 +215,7 @@ func (w *run) putBack(e *audit.Entry, o outcome) {
 		if o.job.letter.Fetched() {
 			p.Requests++
 		}
-		p.Records += int64(o.batch.Len())
+		p.Records += int64(o.batch.Records())
 	}})
 }
 
@@ -254,4 +254,19 @@ func (j job) only(r *audit.Record) bool {
 		r.Ordinal = l.Ordinal
 		return true
 	}
+}
+
+// refused returns those of a record's events that the job is to publish: of a record that is a dead letter the one
+// that was refused, since the others were published then. If none leads to its topic any more, the settings have changed
+// and all of them are.
+func (j job) refused(events []audit.Event) []audit.Event {
+	if j.letter == nil || !j.letter.Record {
+		return events
+	}
+	for i, e := range events {
+		if e.Topic == j.letter.Topic {
+			return events[i : i+1]
+		}
+	}
+	return events
 }

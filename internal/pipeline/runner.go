@@ -18,6 +18,7 @@ type Settings struct {
 	Source        Source
 	Background    Source                    // the same for backlog and back-fills, whose requests take what the others leave; nil: Source
 	Transform     func() (Transform, error) // a new one for each worker
+	Outputs       int                       // how many events a record may have at most; 0: one
 	Backfill      FillTransform             // nil: back-fills fail
 	Reread        func([]byte) Content      // the record that a dead letter holds; nil: it cannot be put back
 	AutoSubscribe bool

@@ -50,9 +50,10 @@ type Content interface {
 type Transform interface {
 	// Headers returns the headers that all events of the blob share.
 	Headers(b audit.Blob) []audit.Header
-	// Event turns a record into an event; false means that a filter dropped it. The event's slices are valid until
-	// the next call, and no longer than the record's.
-	Event(b audit.Blob, r *audit.Record) (audit.Event, bool, error)
+	// Events turns a record into events, each for another topic or in another form; none means that filters dropped it.
+	// Dropped names the rules because of which there are fewer than there could be. All slices are valid until the next
+	// call, and those of events no longer than the record's.
+	Events(b audit.Blob, r *audit.Record) (events []audit.Event, dropped []string, err error)
 	// Growth tells how many bytes of event a byte of record becomes, on average.
 	Growth() float64
 }

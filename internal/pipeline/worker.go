@@ -42,7 +42,7 @@ type outcome struct {
 
 	snapshot bool // everything but the ledger is to be written
 
-	filtered int
+	filtered filtering
 	reserved *Reservation
 }
 
@@ -198,8 +198,10 @@ func (p worker) attempt(ctx context.Context) (outcome, error) {
 		return outcome{}, err
 	}
 	out := outcome{job: &p.job, reserved: reserved, batch: audit.NewBatch(p.Stream, blob, limit, p.Spool.File)}
+	out.batch.Several = p.Outputs > 1
 	if l := p.job.letter; l != nil && l.Record {
 		out.batch.Attempts, out.batch.FirstFailed = l.Attempts, l.FirstFailed
+		out.batch.Several = l.Several
 	}
 	out.batch.Headers = p.job.fill.headers(p.transform.Headers(blob))
 	if out.filtered, err = p.fill(out.batch, content); err != nil {
@@ -241,34 +243,54 @@ func (p worker) holds(b *audit.Batch) int64 {
 	return b.Size() + minReserve
 }
 
-// fill pulls the records, drops what the filters drop and appends the rest to the batch.
-func (p worker) fill(b *audit.Batch, content Content) (filtered int, err error) {
+// filtering is what filters dropped of a blob.
+type filtering struct {
+	records int            // that became no event at all
+	rules   map[string]int // how often each rule dropped a record
+}
+
+func (f *filtering) add(rules []string, events int) {
+	if events == 0 {
+		f.records++
+	}
+	for _, rule := range rules {
+		if f.rules == nil {
+			f.rules = map[string]int{}
+		}
+		f.rules[rule]++
+	}
+}
+
+// fill pulls the records, drops what the filters drop and appends the events of the rest to the batch.
+func (p worker) fill(b *audit.Batch, content Content) (f filtering, err error) {
 	current := new(audit.Record) // one for all: what is passed to an interface by address is allocated
 	for r, err := range content.Records() {
 		if err != nil {
-			return filtered, fmt.Errorf("read blob: %w", err)
+			return f, fmt.Errorf("read blob: %w", err)
 		}
 		*current = r
 		if !p.job.only(current) {
 			continue
 		}
-		e, keep, err := p.transform.Event(p.job.blob, current)
+		events, dropped, err := p.transform.Events(p.job.blob, current)
 		if err != nil {
-			return filtered, &audit.Fault{
+			return f, &audit.Fault{
 				Cause: audit.CauseMalformed, Scope: audit.OfBlob,
 				Err: fmt.Errorf("transform record %d: %w", r.Ordinal, err),
 			}
 		}
-		if !keep {
-			filtered++
+		f.add(dropped, len(events))
+		if len(events) == 0 {
 			continue
 		}
 		b.Note(r.Created)
-		if err := b.Append(e); err != nil {
-			return filtered, err
+		for _, e := range p.job.refused(events) {
+			if err := b.Append(e); err != nil {
+				return f, err
+			}
 		}
 	}
-	return filtered, b.Seal()
+	return f, b.Seal()
 }
 
 // send passes an outcome on to the publisher.

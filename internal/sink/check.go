@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,10 +17,7 @@ import (
 // Check asks Kafka about the topics that the settings name, and compares them with what is needed. Topics whose names
 // depend on the event are left out. The error means that Kafka could not be asked; it is a *broker.Problem.
 func (k *KafkaSink) Check(ctx context.Context) ([]Finding, error) {
-	names := []string{k.config.JournalTopic, k.config.DeadLetterTopic, k.config.StatusTopic}
-	if !strings.Contains(k.config.Topic, "{") {
-		names = append([]string{k.config.Topic}, names...)
-	}
+	names := append(slices.Clone(k.events), k.config.JournalTopic, k.config.DeadLetterTopic, k.config.StatusTopic)
 	cluster, err := k.conn.Describe(ctx, names...)
 	if err != nil {
 		return nil, k.conn.Explain(err, broker.About{})

@@ -63,6 +63,7 @@ type KafkaConfig struct {
 	JournalTopic    string      `yaml:"journal_topic"`
 	Topics          Topics      `yaml:"topics"`
 	CreateTopics    bool        `yaml:"create_topics"` // false: a missing topic is an error
+	MaxTopics       int         `yaml:"max_topics"`    // to which a template leads at most, beside what differs by stream
 }
 
 // Transaction bounds what is published in one go.
@@ -89,6 +90,7 @@ func (c *KafkaConfig) SetDefaults() {
 	c.DeadLetterTopic, c.StatusTopic, c.JournalTopic = "o365.dead-letters", "o365.status", "o365.journal"
 	c.Topics = Topics{Partitions: 12, ReplicationFactor: -1}
 	c.CreateTopics = true
+	c.MaxTopics = 100
 }
 
 // Validate returns every problem of the settings, each beginning with its key.
@@ -105,6 +107,9 @@ func (c KafkaConfig) Validate() error {
 	}
 	problems = append(problems, ValidTopic("dead_letter_topic", c.DeadLetterTopic), ValidTopic("status_topic", c.StatusTopic),
 		ValidTopic("journal_topic", c.JournalTopic))
+	if c.MaxTopics < 1 || c.MaxTopics > 10_000 {
+		problems = append(problems, fmt.Errorf("max_topics: %d is out of range: 1 to 10000", c.MaxTopics))
+	}
 	topics := []string{c.Topic, c.DeadLetterTopic, c.StatusTopic, c.JournalTopic}
 	slices.Sort(topics)
 	if len(slices.Compact(topics)) < 4 {

@@ -24,6 +24,7 @@ status_topic: o365.status
 journal_topic: o365.journal
 topics: {partitions: 12, replication_factor: -1, config: {retention.ms: "1"}}
 create_topics: true
+max_topics: 100
 tls: {enabled: false, ca_file: "", cert_file: "", key_file: "", insecure: false}
 sasl: {mechanism: "", username: "", password: ""}
 `

@@ -34,6 +34,9 @@ func deadLetterKey(d audit.DeadLetter) string {
 	if d.Record {
 		place = strconv.Itoa(d.Ordinal)
 	}
+	if d.Record && d.Several {
+		place += "\x00" + d.Topic
+	}
 	sum := sha256.Sum256([]byte(d.Stream.Key() + "\x00" + d.Blob.ID + "\x00" + place))
 	return hex.EncodeToString(sum[:16])
 }
@@ -55,6 +58,8 @@ func deadLetterHeaders(d audit.DeadLetter, version string) []audit.Header {
 	add("content_id", d.Blob.ID)
 	add("record_id", d.RecordID)
 	add("ordinal", ordinal)
+	add("topic", d.Topic)
+	add("format", d.Format)
 	add("kind", kind)
 	add("cause", string(d.Cause))
 	add("error", d.Error)

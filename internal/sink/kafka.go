@@ -31,8 +31,9 @@ type KafkaSink struct {
 	options Options
 	codec   txn.Codec
 	topics  *txn.Topics
-	group   string // in whose name streams keep their journals
-	shards  int    // over which these are spread
+	events  []string // topics of events that are known beforehand
+	group   string   // in whose name streams keep their journals
+	shards  int      // over which these are spread
 
 	mu     sync.Mutex // guards the following
 	limits map[string]int
@@ -48,7 +49,7 @@ func newKafka(conn *broker.Conn, s Settings, o Options) (*KafkaSink, error) {
 		return nil, err
 	}
 	return &KafkaSink{
-		conn: conn, config: s.Kafka, options: o.withDefaults(), codec: codec, group: s.Group, shards: s.Shards,
+		conn: conn, config: s.Kafka, options: o.withDefaults(), codec: codec, events: s.Topics, group: s.Group, shards: s.Shards,
 		topics: txn.NewTopics(conn, requestTimeout), limits: map[string]int{},
 	}, nil
 }

@@ -115,12 +115,13 @@ func readLetter(s audit.Stream, rec txn.StoredRecord) (audit.Letter, bool) {
 	}
 	l := audit.Letter{ID: string(rec.Key), Offset: rec.Offset, Written: rec.Time.UTC(), DeadLetter: audit.DeadLetter{
 		Stream: s, Blob: audit.Blob{ID: h["content_id"]}, Record: kind == "record", RecordID: h["record_id"],
-		SHA256: h["sha256"], Cause: audit.Cause(h["cause"]), Error: h["error"],
+		Topic: h["topic"], Format: h["format"], SHA256: h["sha256"], Cause: audit.Cause(h["cause"]), Error: h["error"],
 		FirstFailed: timeOf(h["first_failed"]), LastFailed: timeOf(h["last_failed"]),
 	}}
 	l.Ordinal, _ = strconv.Atoi(h["ordinal"])
 	l.Attempts, _ = strconv.Atoi(h["attempts"])
 	l.Size, _ = strconv.ParseInt(h["size"], 10, 64)
+	l.Several = l.Record && deadLetterKey(l.DeadLetter) != l.ID
 	if b, ok := referredTo(rec.Value); ok && b.ID == l.Blob.ID && (!l.Record || !isHash(rec.Value, l.SHA256)) {
 		l.Blob = b
 	} else if l.Record {

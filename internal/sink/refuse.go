@@ -70,6 +70,7 @@ func (p *publisher) refusal(b *txn.Batch, from origin, why error) audit.DeadLett
 	}
 	id, _ := b.Header(0, "record_id")
 	batch := p.commit.Batches[from.batch]
+	format, _ := b.Header(0, "format")
 	first := batch.FirstFailed
 	if first.IsZero() {
 		first = now
@@ -77,6 +78,7 @@ func (p *publisher) refusal(b *txn.Batch, from origin, why error) audit.DeadLett
 	return audit.DeadLetter{
 		Stream: p.stream, Blob: batch.Blob,
 		Record: true, RecordID: string(id), Ordinal: int(from.ordinal),
+		Topic: b.Partition.Topic, Format: string(format), Several: batch.Several,
 		Value: append([]byte(nil), value...), Size: int64(len(value)), SHA256: hex.EncodeToString(sum[:]),
 		Cause: cause, Error: why.Error(), Attempts: batch.Attempts + 1, FirstFailed: first, LastFailed: now,
 	}

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -107,8 +108,9 @@ type Settings struct {
 	Sink  Config
 	Kafka KafkaConfig // this and the following count for kind kafka only
 
-	Group  string // control.group_id: what belongs to a stream in Kafka is named after it; default o365-connector
-	Shards int    // control.partitions: over which the streams' journals are spread; default 12
+	Topics []string // to which events go, as far as that does not differ from event to event; nil: kafka.topic
+	Group  string   // control.group_id: what belongs to a stream in Kafka is named after it; default o365-connector
+	Shards int      // control.partitions: over which the streams' journals are spread; default 12
 }
 
 func (s *Settings) setDefaults() {
@@ -117,6 +119,9 @@ func (s *Settings) setDefaults() {
 	}
 	if s.Shards == 0 {
 		s.Shards = 12
+	}
+	if s.Topics == nil && !strings.Contains(s.Kafka.Topic, "{") {
+		s.Topics = []string{s.Kafka.Topic}
 	}
 }
 

@@ -31,6 +31,7 @@ type Metrics struct {
 	gaps             *prometheus.CounterVec
 	blobs            *prometheus.CounterVec
 	records          *prometheus.CounterVec
+	filtered         *prometheus.CounterVec
 	deadLetters      *prometheus.CounterVec
 	requests         *prometheus.CounterVec
 	throttled        *prometheus.CounterVec
@@ -49,7 +50,7 @@ func NewMetrics() *Metrics {
 	m.registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		m.availabilityLag, m.eventAge, m.requestSeconds, m.publishSeconds,
-		m.gaps, m.blobs, m.records, m.deadLetters, m.requests, m.throttled, m.checkpointErrors, m.fenced,
+		m.gaps, m.blobs, m.records, m.filtered, m.deadLetters, m.requests, m.throttled, m.checkpointErrors, m.fenced,
 		m.rebalances, m.logMessages)
 	for _, l := range levels() {
 		m.logMessages.WithLabelValues(l)
@@ -71,6 +72,7 @@ func (m *Metrics) makeCounters() {
 	m.gaps = counter("gaps_total", "Stretches of time that could not be read any more.")
 	m.blobs = counter("blobs_total", "Blobs by result.", "result")
 	m.records = counter("records_total", "Records by result.", "result")
+	m.filtered = counter("records_filtered_total", "Records that a rule of a filter dropped, from one output or from all.", "rule")
 	m.deadLetters = counter("dead_letters_total", "Blobs and records refused for good, by cause.", "cause")
 	m.requests = counter("api_requests_total", "Requests to the Management Activity API, by operation and answer.", "operation", "code")
 	m.throttled = counter("throttled_seconds_total", "Time spent waiting for the request budget or after a throttling answer.")
@@ -148,6 +150,11 @@ func (m *Metrics) Blob(s audit.Stream, result string) {
 // Records counts n records by result.
 func (m *Metrics) Records(s audit.Stream, result string, n int) {
 	m.records.WithLabelValues(labels(s, result)...).Add(float64(n))
+}
+
+// Filtered counts n records that a rule of a filter dropped.
+func (m *Metrics) Filtered(s audit.Stream, rule string, n int) {
+	m.filtered.WithLabelValues(labels(s, rule)...).Add(float64(n))
 }
 
 // DeadLetter counts a dead letter.

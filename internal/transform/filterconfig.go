@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"o365-kafka-connector/internal/audit"
 )
@@ -56,11 +55,8 @@ func (c FilterConfig) Validate() error {
 		}
 		seen[ct] = true
 		own := c.ContentTypes[name]
-		if _, err := NewFilter(FilterConfig{Match: own.Match, Not: own.Not}); err != nil {
-			for line := range strings.SplitSeq(err.Error(), "\n") {
-				errs = append(errs, fmt.Errorf("%s.%s", key, line))
-			}
-		}
+		_, err = NewFilter(FilterConfig{Match: own.Match, Not: own.Not})
+		errs = append(errs, within(key, err))
 	}
 	return errors.Join(errs...)
 }

@@ -114,22 +114,18 @@ func (t Topic) bind(s audit.Stream) Topic {
 // topicNames renders a template that differs from record to record. One goroutine may use it.
 type topicNames struct {
 	template Topic // bound to the stream
+	bound    *TopicBound
+	other    string // where records go whose topic may not be
 	scratch  []byte
-	names    map[string]string // rendered names, so that none is allocated twice
+	names    map[string]string // by rendered name, so that none is allocated twice
+}
+
+func newTopicNames(template Topic, bound *TopicBound) topicNames {
+	return topicNames{template: template, bound: bound, other: template.other(), names: map[string]string{}}
 }
 
 func (n *topicNames) name(r *audit.Record) string {
-	n.scratch = n.scratch[:0]
-	for _, p := range n.template.parts {
-		switch p.placeholder {
-		case perRecord:
-			n.scratch = appendTopicPart(n.scratch, r.Text(audit.FieldWorkload))
-		case perRecord + 1:
-			n.scratch = appendTopicPart(n.scratch, r.Text(audit.FieldRecordType))
-		default:
-			n.scratch = append(n.scratch, p.text...)
-		}
-	}
+	n.scratch = n.template.render(n.scratch[:0], r.Text(audit.FieldWorkload), r.Text(audit.FieldRecordType))
 	if name, ok := n.names[string(n.scratch)]; ok {
 		return name
 	}
@@ -137,8 +133,26 @@ func (n *topicNames) name(r *audit.Record) string {
 		clear(n.names)
 	}
 	name := finishTopic(n.scratch)
+	if !n.bound.take(n.other, name) {
+		name = n.other
+	}
 	n.names[string(n.scratch)] = name
 	return name
+}
+
+// render fills in what differs from record to record.
+func (t Topic) render(dst, workload, recordType []byte) []byte {
+	for _, p := range t.parts {
+		switch p.placeholder {
+		case perRecord:
+			dst = appendTopicPart(dst, workload)
+		case perRecord + 1:
+			dst = appendTopicPart(dst, recordType)
+		default:
+			dst = append(dst, p.text...)
+		}
+	}
+	return dst
 }
 
 // finishTopic makes a rendered name one that Kafka takes.

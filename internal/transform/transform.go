@@ -5,6 +5,7 @@
 package transform
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -20,6 +21,10 @@ type Options struct {
 	Output OutputConfig
 	Topic  string // template, see ParseTopic
 	Key    Key
+	Topics *TopicBound // nil: no bound
+
+	prefix string // of the keys by which the filter's rules are called; default filter.
+	beside bool   // there are other outputs: their events share fewer headers
 }
 
 // Transformer turns records into events. One goroutine at a time may use it.
@@ -31,46 +36,60 @@ type Transformer struct {
 	value   []byte
 	place   []byte
 	small   []byte
-	headers [4]audit.Header
+	headers []audit.Header
 }
 
 // settings are what the transformers of a stream share. They are never written to.
 type settings struct {
 	stream    audit.Stream
 	filter    *Filter
+	format    string
 	incident  bool
 	kind      []byte // the incident's type as a member, or nothing
 	topic     string // empty: it differs from record to record
 	keyKind   Key
 	tenantKey []byte
 	shared    []audit.Header // headers that all events of the stream share
+	own       []audit.Header // headers that all events of the output share, if there are others
 }
 
 // New checks the options and returns a function that makes a Transformer for each goroutine. The error names every
 // problem.
 func New(o Options) (func() *Transformer, error) {
-	filter, filterErr := NewFilter(o.Filter.For(o.Stream.ContentType))
+	filter, filterErr := newFilter(cmp.Or(o.prefix, "filter."), o.Filter.For(o.Stream.ContentType))
 	template, topicErr := ParseTopic(o.Topic)
 	key, keyErr := ParseKey(string(o.Key))
 	if err := errors.Join(filterErr, o.Output.Validate(), topicErr, keyErr); err != nil {
 		return nil, fmt.Errorf("transform records of %s: %w", o.Stream, err)
 	}
 	s := settings{
-		stream: o.Stream, filter: filter, incident: o.Output.Format == FormatIncident,
+		stream: o.Stream, filter: filter, format: o.Output.Format, incident: o.Output.Format == FormatIncident,
 		kind: typeMember(o.Output.IncidentType), keyKind: key, tenantKey: []byte(o.Stream.Tenant.ID),
-		shared: sharedHeaders(o),
+		shared: append(outputHeaders(o), streamHeaders(o)...),
+	}
+	if o.beside {
+		s.own, s.shared = outputHeaders(o), streamHeaders(o)
 	}
 	s.topic, _ = template.For(o.Stream)
 	bound := template.bind(o.Stream)
+	if name := cmp.Or(s.topic, bound.other()); o.Topics.reserves(name) {
+		return nil, fmt.Errorf("transform records of %s: topic %s serves something else: choose another for events", o.Stream, name)
+	}
 	return func() *Transformer {
-		return &Transformer{settings: s, topics: topicNames{template: bound, names: map[string]string{}}}
+		return &Transformer{settings: s, topics: newTopicNames(bound, o.Topics)}
 	}, nil
 }
 
-func sharedHeaders(o Options) []audit.Header {
+// outputHeaders are those that two outputs of a stream do not share.
+func outputHeaders(o Options) []audit.Header {
 	return appendHeader(nil,
 		"content-type", "application/json",
 		"format", o.Output.Format,
+	)
+}
+
+func streamHeaders(o Options) []audit.Header {
+	return appendHeader(nil,
 		"tenant", o.Stream.Tenant.ID,
 		"tenant_name", o.Stream.Tenant.Name,
 		"content_type", string(o.Stream.ContentType),
@@ -109,19 +128,29 @@ func (t *Transformer) Event(b audit.Blob, r *audit.Record) (audit.Event, bool, e
 	if !t.filter.Keep(r) {
 		return audit.Event{}, false, nil
 	}
-	e := audit.Event{Topic: t.topic, Key: t.key(b, r), Value: r.Raw, Headers: t.eventHeaders(r), Ordinal: r.Ordinal}
-	if e.Topic == "" {
-		e.Topic = t.topics.name(r)
+	return t.event(b, r, t.topicOf(r)), true, nil
+}
+
+// topicOf returns the topic of a record's event.
+func (t *Transformer) topicOf(r *audit.Record) string {
+	if t.topic != "" {
+		return t.topic
 	}
+	return t.topics.name(r)
+}
+
+// event turns a record that passes the filter into an event.
+func (t *Transformer) event(b audit.Blob, r *audit.Record, topic string) audit.Event {
+	e := audit.Event{Topic: topic, Key: t.key(b, r), Value: r.Raw, Headers: t.eventHeaders(r), Ordinal: r.Ordinal}
 	if t.incident {
 		e.Value = t.appendIncident(b, r)
 	}
-	return e, true, nil
+	return e
 }
 
 // eventHeaders returns the headers that differ from record to record.
 func (t *Transformer) eventHeaders(r *audit.Record) []audit.Header {
-	headers := t.headers[:0]
+	headers := append(t.headers[:0], t.own...)
 	if id := r.Text(audit.FieldID); len(id) > 0 {
 		headers = append(headers, audit.Header{Name: "record_id", Value: id})
 	}
@@ -138,6 +167,7 @@ func (t *Transformer) eventHeaders(r *audit.Record) []audit.Header {
 		t.small = append(t.small, r.Malformed...)
 		headers = append(headers, audit.Header{Name: "malformed", Value: t.small[start:]})
 	}
+	t.headers = headers
 	return headers
 }
 
