@@ -142,7 +142,7 @@ func TestValuesOfLaterVersionsAreRefused(t *testing.T) {
 		"dedupe.records":         "dedupe: {records: drop}",
 		"redact.dlp":             "redact: {dlp: hash}",
 		"redact.fields":          "redact: {fields: [UserId]}",
-		"tenants[0].auth.method": "    auth: {method: certificate}",
+		"tenants[0].auth.method": "    auth: {method: authorization_code}",
 	} {
 		t.Run(key, func(t *testing.T) {
 			base := minimal

@@ -53,7 +53,7 @@ func (d *diagnosis) host(ctx context.Context, t config.Tenant, check, address st
 func (d *diagnosis) token(ctx context.Context, t config.Tenant) bool {
 	f := finding{Check: "token", Tenant: t.Name, Hint: "check the tenant's auth"}
 	return d.try(ctx, f, tokenDeadline, func(ctx context.Context) (string, error) {
-		tokens, err := daemon.NewTokens(t)
+		tokens, err := daemon.NewTokens(t, nil)
 		if err != nil {
 			return "", err
 		}

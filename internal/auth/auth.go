@@ -1,86 +1,84 @@
 package auth
 
 import (
-	"context"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"strings"
-
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	azcloud "github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+	"time"
 
 	"o365-kafka-connector/internal/secret"
 )
 
+// defaultTimeout bounds a round trip if the options do not.
+const defaultTimeout = 15 * time.Second
+
 // Options says for which tenant a token is, who issues it and how the issuer is reached.
 type Options struct {
-	TenantID  string // GUID or domain
-	Authority string // login host with its scheme, as https://login.microsoftonline.com
-	Resource  string // what the token is for: the base URL of the API, as https://manage.office.com
-	Proxy     bool   // use the system's proxy settings
-	Insecure  bool   // trust any certificate, and plain http to any host
-	CAFile    string // PEM file with authorities to trust besides the system's
+	TenantID     string   // GUID or domain
+	Authority    string   // login host with its scheme, as https://login.microsoftonline.com
+	Resource     string   // what the token is for: the base URL of the API, as https://manage.office.com
+	ContentTypes []string // what will be read with it; empty: not known yet
+
+	Timeout  time.Duration // of one round trip; 0: 15 s
+	Proxy    bool          // use the system's proxy settings, but never for a managed identity
+	Insecure bool          // trust any certificate, and plain http to any host
+	CAFile   string        // PEM file with authorities to trust besides the system's
+
+	Log *slog.Logger // nil: discards
 }
 
-// New returns the source of a tenant's tokens. It sends no request.
+// New returns the source of a tenant's tokens. It sends no request and reads no credential.
 func New(c Config, o Options) (*TokenSource, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	if c.Method == MethodStatic {
-		return staticSource(secret.NewSource("auth.token", c.Token, c.TokenFile)), nil
+	c = c.fromEnvironment()
+	if o.Timeout <= 0 {
+		o.Timeout = defaultTimeout
 	}
-	authority, plain, err := parseAuthority(o)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	made, err := c.source(o)
 	if err != nil {
 		return nil, err
 	}
-	client, err := newHTTPClient(o, plain)
+	made.within = 2 * o.Timeout
+	made.demands = &demands{tenant: o.TenantID, resource: o.Resource, contentTypes: o.ContentTypes, log: o.Log}
+	return made, nil
+}
+
+// source makes the source of the method.
+func (c Config) source(o Options) (*TokenSource, error) {
+	switch c.Method {
+	case MethodStatic:
+		return newTokenSource(static(secret.NewSource("auth.token", c.Token, c.TokenFile))), nil
+	case MethodManagedIdentity:
+		issue, err := managedIdentity(c, o)
+		return newTokenSource(issue), err
+	}
+	entra, err := newEntra(c.ClientID, o)
 	if err != nil {
 		return nil, err
 	}
-	issue := clientSecret(c, o, azcore.ClientOptions{
-		Cloud:     azcloud.Configuration{ActiveDirectoryAuthorityHost: authority},
-		Retry:     policy.RetryOptions{MaxRetries: -1}, // the caller decides when to try again
-		Telemetry: policy.TelemetryOptions{Disabled: true},
-		Transport: client,
-	})
-	s := newTokenSource(issue)
-	s.expiring = append(s.expiring, c.secretCredential)
-	return s, nil
-}
-
-// clientSecret makes a new credential for each token: one that is used again answers from its own cache, also after
-// the API refused the token.
-func clientSecret(c Config, o Options, client azcore.ClientOptions) issuer {
-	authority := strings.TrimRight(o.Authority, "/")
-	where := secret.NewSource("auth.client_secret", c.ClientSecret, c.ClientSecretFile)
-	return func(ctx context.Context) (token, error) {
-		value, err := where.Reveal()
+	switch c.Method {
+	case MethodCertificate:
+		certificate, err := newCertificate(c, o.Log)
 		if err != nil {
-			return token{}, unreadable(err)
+			return nil, err
 		}
-		credential, err := azidentity.NewClientSecretCredential(o.TenantID, c.ClientID, value,
-			&azidentity.ClientSecretCredentialOptions{
-				ClientOptions: client,
-				// The authority comes from the operator or the table of clouds. Asking the commercial cloud whether
-				// it is known would fail for private ones and tell a foreign cloud about sovereign ones.
-				DisableInstanceDiscovery: true,
-			})
-		if err != nil {
-			return token{}, refusal{authority, value}.fault(err)
-		}
-		t, err := credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{scope(o.Resource)}})
-		if err != nil {
-			return token{}, refusal{authority, value}.fault(err)
-		}
-		return token{value: t.Token, expires: t.ExpiresOn}, nil
+		made := newTokenSource(certificate.issuer(entra))
+		made.expiring = append(made.expiring, certificate.credential)
+		return made, nil
+	case MethodWorkloadIdentity:
+		return newTokenSource(federated(entra, c.FederatedTokenFile)), nil
+	default:
+		made := newTokenSource(clientSecret(entra, secret.NewSource("auth.client_secret", c.ClientSecret, c.ClientSecretFile)))
+		made.expiring = append(made.expiring, c.secretCredential)
+		return made, nil
 	}
 }
-
-// scope is the v2 scope that stands for all of the application's permissions on the resource.
-func scope(resource string) string { return strings.TrimRight(resource, "/") + "/.default" }
 
 // parseAuthority checks the authority and returns it as https, the only scheme that azidentity accepts, and whether
 // it is plain http in truth.
@@ -91,7 +89,7 @@ func parseAuthority(o Options) (authority string, plain bool, err error) {
 	}
 	plain = u.Scheme == "http"
 	if plain && !o.Insecure && !loopback(u.Hostname()) {
-		return "", false, fmt.Errorf("authority %s would send the client secret unencrypted: use https, or set source.insecure for a test", o.Authority)
+		return "", false, fmt.Errorf("authority %s would send credentials and tokens unencrypted: use https, or set source.insecure for a test", o.Authority)
 	}
 	u.Scheme = "https"
 	return u.String(), plain, nil

@@ -3,6 +3,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -12,12 +13,16 @@ import (
 )
 
 const (
-	// requestTimeout bounds one request for a token, all its round trips included.
-	requestTimeout = 30 * time.Second
 	// maxMargin is how long before its expiry a long-lived token is renewed.
 	maxMargin = 5 * time.Minute
 	// maxRest is how long a valid token is used on after its renewal failed, before the next try.
 	maxRest = 30 * time.Second
+	// leastLife is how long a token is used that has expired on arrival by our clock: then it is the clock that is wrong.
+	leastLife = 2 * time.Second
+	// A failed request is not repeated for firstPause, then twice that, up to maxPause: many streams ask, and what fails
+	// for one fails for all.
+	firstPause = time.Second
+	maxPause   = 30 * time.Second
 )
 
 // token is an access token with the time at which it stops working.
@@ -33,6 +38,8 @@ type issuer func(ctx context.Context) (token, error)
 // asks for a token, and the others share its answer.
 type TokenSource struct {
 	issue    issuer
+	within   time.Duration // bounds one request for a token, all its round trips included
+	demands  *demands
 	expiring []func() audit.Credential // a zero Expires is not known, or never
 	turn     chan struct{}             // holds one element while somebody asks for a token
 
@@ -41,10 +48,12 @@ type TokenSource struct {
 	renewAt time.Time
 	asked   int // how many requests have ended
 	failed  error
+	pause   time.Duration // after the last failure
+	resume  time.Time     // end of that pause
 }
 
 func newTokenSource(issue issuer) *TokenSource {
-	return &TokenSource{issue: issue, turn: make(chan struct{}, 1)}
+	return &TokenSource{issue: issue, within: 2 * defaultTimeout, demands: &demands{}, turn: make(chan struct{}, 1)}
 }
 
 // Token returns a token that is valid for some time to come. Its errors are *audit.Fault, except the context's.
@@ -65,6 +74,15 @@ func (s *TokenSource) Credentials() []audit.Credential {
 		}
 	}
 	return known
+}
+
+// Lacks names a permission that the current token lacks for some of what is to be read, with advice; "" if none. A token
+// that is good for nothing is a fault instead.
+func (s *TokenSource) Lacks() (permission, hint string) {
+	if !s.demands.lacking.Load() {
+		return "", ""
+	}
+	return permissionReadDLP, fmt.Sprintf(hintGrant, permissionReadDLP)
 }
 
 func (s *TokenSource) get(ctx context.Context, stale string) (string, error) {
@@ -90,8 +108,8 @@ func (s *TokenSource) get(ctx context.Context, stale string) (string, error) {
 	if answer == good {
 		return value, nil
 	}
-	if err := s.lastFailure(); err != nil && ended > asked {
-		return "", err // of the request that this call waited for
+	if err := s.lastFailure(ended > asked); err != nil {
+		return "", err
 	}
 	return s.ask(ctx, stale)
 }
@@ -123,18 +141,33 @@ func (s *TokenSource) usable(stale string, now time.Time) bool {
 	return s.current.value != stale && now.Before(s.current.expires)
 }
 
-func (s *TokenSource) lastFailure() error {
+// lastFailure returns the error of the last request if the caller has waited for just that, or if it is too early for
+// another one.
+func (s *TokenSource) lastFailure(awaited bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.failed
+	left := time.Until(s.resume)
+	if s.failed == nil || !awaited && left <= 0 {
+		return nil
+	}
+	f, ok := errors.AsType[*audit.Fault](s.failed)
+	if !ok || f.RetryAfter == 0 {
+		return s.failed
+	}
+	again := *f
+	again.RetryAfter = max(left, time.Millisecond)
+	return &again
 }
 
 // ask asks for a new token. A failed renewal is no failure while the current token works: it is used on, and the next
 // try waits a little.
 func (s *TokenSource) ask(ctx context.Context, stale string) (string, error) {
-	rctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	rctx, cancel := context.WithTimeout(ctx, s.within)
 	defer cancel()
 	fresh, err := s.issue(rctx)
+	if err == nil {
+		err = s.demands.check(fresh.value)
+	}
 	if ctx.Err() != nil {
 		return "", fmt.Errorf("ask for a token: %w", ctx.Err())
 	}
@@ -146,25 +179,40 @@ func (s *TokenSource) ask(ctx context.Context, stale string) (string, error) {
 	now := time.Now()
 	switch {
 	case err == nil:
-		s.current = fresh
-		s.renewAt = fresh.expires.Add(-margin(fresh.expires.Sub(now)))
+		life := max(fresh.expires.Sub(now), leastLife)
+		s.current = token{fresh.value, now.Add(life)}
+		s.renewAt = s.current.expires.Add(-margin(life))
+		s.pause = 0
 		return fresh.value, nil
 	case s.usable(stale, now):
 		s.failed = nil
 		s.renewAt = now.Add(min(maxRest, s.current.expires.Sub(now)/2))
 		return s.current.value, nil
 	}
+	s.rest(err, now)
 	return "", err
+}
+
+// rest sets the end of the pause after a failure. It is called with mu held.
+func (s *TokenSource) rest(err error, now time.Time) {
+	if _, local := errors.AsType[localError](err); local {
+		return
+	}
+	s.pause = min(max(2*s.pause, firstPause), maxPause)
+	s.resume = now.Add(s.pause)
+	if f, ok := errors.AsType[*audit.Fault](err); ok && f.RetryAfter > s.pause {
+		s.resume = now.Add(f.RetryAfter)
+	}
 }
 
 // margin is how long before its expiry a token of this lifetime is renewed: short-lived ones are used for most of it.
 func margin(lifetime time.Duration) time.Duration { return min(maxMargin, lifetime/5) }
 
-// staticSource hands out a token that changes only with its file.
-func staticSource(where secret.Source) *TokenSource {
+// static hands out a token that changes only with its file.
+func static(from secret.Source) issuer {
 	last := ""
-	return newTokenSource(func(context.Context) (token, error) {
-		value, err := where.Reveal()
+	return func(context.Context) (token, error) {
+		value, err := from.Reveal()
 		if err != nil {
 			return token{}, unreadable(err)
 		}
@@ -177,5 +225,5 @@ func staticSource(where secret.Source) *TokenSource {
 		}
 		last = value
 		return token{value: last, expires: time.Now().Add(100 * 365 * 24 * time.Hour)}, nil
-	})
+	}
 }

@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"time"
 )
 
 func newHTTPClient(o Options, plain bool) (*http.Client, error) {
@@ -21,14 +20,14 @@ func newHTTPClient(o Options, plain bool) (*http.Client, error) {
 	}
 	transport := &http.Transport{
 		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, InsecureSkipVerify: o.Insecure}, //nolint:gosec // the operator's choice
-		DialContext:     (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+		DialContext:     (&net.Dialer{Timeout: o.Timeout}).DialContext,
 		// One request an hour: a kept connection would be closed by the time it is needed.
 		DisableKeepAlives: true,
 	}
 	if o.Proxy {
 		transport.Proxy = http.ProxyFromEnvironment
 	}
-	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := &http.Client{Timeout: o.Timeout, Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	if plain {
 		authority, err := url.Parse(strings.TrimRight(o.Authority, "/"))
 		if err != nil {

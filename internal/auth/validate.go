@@ -24,21 +24,40 @@ func (c Config) choices() ([]choice, bool) {
 			one("client_id"), one("client_secret", "client_secret_file"), perhaps("client_secret_expires"),
 			perhaps("redirect_uri"), // where generate-login-url leads to
 		}, true
+	case MethodCertificate:
+		return append(c.certificateChoices(), one("client_id"), perhaps("redirect_uri")), true
+	case MethodManagedIdentity:
+		return []choice{perhaps("managed_identity_client_id", "managed_identity_object_id", "managed_identity_resource_id")}, true
+	case MethodWorkloadIdentity:
+		return []choice{one("client_id"), one("federated_token_file"), perhaps("redirect_uri")}, true
 	case MethodStatic:
 		return []choice{one("token", "token_file")}, true
 	}
 	return nil, false
 }
 
+// certificateChoices are those of a certificate with its key, or of a key with the certificate's thumbprint.
+func (c Config) certificateChoices() []choice {
+	key := []string{"private_key", "private_key_file"} // of a certificate that stands alone in its file
+	password := perhaps("certificate_password", "certificate_password_file")
+	if c.CertificateThumbprint != "" && c.CertificateFile == "" {
+		return []choice{one("certificate_thumbprint"), one(key...), password}
+	}
+	return []choice{one("certificate_file", "certificate_thumbprint"), perhaps(key...), password}
+}
+
 // methods are those that there are.
-var methods = []string{MethodClientSecret, MethodStatic}
+var methods = []string{MethodClientSecret, MethodCertificate, MethodManagedIdentity, MethodWorkloadIdentity, MethodStatic}
 
 // Validate reports every problem, each with the key it is about.
 func (c Config) Validate() error {
 	c = c.fromEnvironment()
 	choices, ok := c.choices()
-	if !ok {
+	switch {
+	case c.Method == MethodAuthorizationCode:
 		return fmt.Errorf("method: %q does not exist yet; use %s", c.Method, alternatives(methods))
+	case !ok:
+		return fmt.Errorf("method: %q is none: name the one to use, nothing is guessed or tried in turn: %s", c.Method, alternatives(methods))
 	}
 	set := map[string]bool{}
 	for _, f := range c.fields() {
@@ -60,7 +79,26 @@ func (c Config) Validate() error {
 	if _, err := c.clientSecretEnd(); err != nil {
 		errs = append(errs, err)
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.checkValues()...)...)
+}
+
+// checkValues looks at what stands in the configuration itself. Files are read when they are needed.
+func (c Config) checkValues() []error {
+	var errs []error
+	if c.Method != MethodCertificate {
+		return nil
+	}
+	if c.CertificateThumbprint != "" {
+		if _, err := parseThumbprint(c.CertificateThumbprint); err != nil {
+			errs = append(errs, fmt.Errorf("certificate_thumbprint: %w", err))
+		}
+	}
+	if c.PrivateKey != "" && c.CertificatePasswordFile == "" {
+		if _, err := parsePrivateKey(c.PrivateKey.Reveal(), c.CertificatePassword.Reveal()); err != nil {
+			errs = append(errs, fmt.Errorf("private_key: %w", err))
+		}
+	}
+	return errs
 }
 
 func (c choice) check(set map[string]bool, method string) error {

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"log/slog"
 
 	"o365-kafka-connector/config"
 	"o365-kafka-connector/internal/audit"
@@ -22,11 +23,13 @@ type tenant struct {
 }
 
 // NewTokens returns the source of a tenant's access tokens. It sends no request.
-func NewTokens(t config.Tenant) (*auth.TokenSource, error) {
+func NewTokens(t config.Tenant, log *slog.Logger) (*auth.TokenSource, error) {
 	base, authority := t.Hosts()
 	tokens, err := auth.New(t.Auth, auth.Options{
 		TenantID: t.ID, Authority: authority, Resource: base,
-		Proxy: t.Source.Proxy, Insecure: t.Source.Insecure, CAFile: t.Source.CAFile,
+		ContentTypes: t.ContentTypes,
+		Timeout:      t.Source.Timeout.D(), Proxy: t.Source.Proxy, Insecure: t.Source.Insecure, CAFile: t.Source.CAFile,
+		Log: log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("auth: %w", err)
@@ -37,7 +40,7 @@ func NewTokens(t config.Tenant) (*auth.TokenSource, error) {
 // NewClient returns the API client of a tenant, with tokens of its own if the options name none. It sends no request.
 func NewClient(t config.Tenant, o source.Options) (*source.Client, error) {
 	if o.Tokens == nil {
-		tokens, err := NewTokens(t)
+		tokens, err := NewTokens(t, o.Logger)
 		if err != nil {
 			return nil, err
 		}
@@ -53,11 +56,12 @@ func NewClient(t config.Tenant, o source.Options) (*source.Client, error) {
 }
 
 func (d *Daemon) newTenant(t config.Tenant) (*tenant, error) {
-	tokens, err := NewTokens(t)
+	log := d.log.With("tenant", t.Name)
+	tokens, err := NewTokens(t, log)
 	if err != nil {
 		return nil, err
 	}
-	client, err := NewClient(t, source.Options{Tokens: tokens, Budget: d.budget, Meter: d.metrics, Logger: d.log.With("tenant", t.Name)})
+	client, err := NewClient(t, source.Options{Tokens: tokens, Budget: d.budget, Meter: d.metrics, Logger: log})
 	if err != nil {
 		return nil, err
 	}

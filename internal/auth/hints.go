@@ -1,0 +1,73 @@
+package auth
+
+import "regexp"
+
+// Advice where no code says more.
+const (
+	hintAny        = "check auth, the tenant id and cloud; the code in the message is explained at https://login.microsoftonline.com/error"
+	hintNetwork    = "the login host cannot be reached: check the network, source.proxy, source.ca_file and authority"
+	hintBetween    = "something between here and the login host answered: check source.proxy and authority"
+	hintNoIdentity = "no managed identity answers here: run on an Azure host that has one and can be reached from this container, or choose another auth.method"
+	hintIdentity   = "the host has no such identity: assign one (az vm identity assign), and check auth.managed_identity_client_id"
+)
+
+var entraCode = regexp.MustCompile(`AADSTS\d+`)
+
+const (
+	hintAssertion = "the certificate is not known to the application: upload it to the app registration, or correct auth.certificate_file or auth.certificate_thumbprint"
+	hintFederated = "the application does not trust this federated token: compare issuer, subject and audience of its federated credential with the token's"
+	hintSignIn    = "the stored sign-in no longer counts: run auth-reset and sign in anew"
+)
+
+// hints say what to do about an error code of Entra ID.
+// https://learn.microsoft.com/entra/identity-platform/reference-error-codes
+var hints = map[string]string{
+	"AADSTS7000215": "the client secret is wrong: copy the secret's value (not its id) from the app registration into auth.client_secret",
+	"AADSTS7000222": "the client secret has expired: make a new one in the app registration and put it into auth.client_secret",
+	"AADSTS7000216": "the application has no secret or certificate in the request: check auth.method",
+	"AADSTS7000218": "the application has to prove itself: set auth.client_secret, or use method certificate",
+	"AADSTS7000112": "the application is disabled: enable it among the tenant's enterprise applications",
+	"AADSTS7000229": "the application has no service principal in this tenant: grant admin consent in the tenant",
+	"AADSTS700016":  "the application is unknown in this tenant: check auth.client_id and the tenant id, and grant admin consent",
+	"AADSTS700027":  hintAssertion,
+	"AADSTS700023":  "the assertion was made for another authority: check authority and cloud",
+	"AADSTS700024":  "the assertion or federated token is not valid now: check this machine's clock, and that the file of auth.federated_token_file is kept fresh",
+	"AADSTS700021":  "the assertion names another application: check auth.client_id",
+	"AADSTS700030":  "the certificate's subject or issuer is not what the application trusts, or it is of another cloud: check auth.certificate_file and cloud",
+	"AADSTS70021":   hintFederated,
+	"AADSTS700211":  hintFederated,
+	"AADSTS700212":  hintFederated,
+	"AADSTS700213":  hintFederated,
+	"AADSTS700222":  "Entra ID cannot take its own tokens here: let the cluster issue the federated token",
+	"AADSTS50027":   "the assertion is no proper token: check the certificate and key, or the file of auth.federated_token_file",
+	"AADSTS90002":   "the tenant is unknown: check the tenant id and the cloud",
+	"AADSTS90072":   "the account does not exist in this tenant: sign in with one of the tenant's own",
+	"AADSTS900023":  "the tenant id is neither a GUID nor a domain: check it",
+	"AADSTS900382":  "the application belongs to another cloud: check cloud",
+	"AADSTS90038":   "the tenant belongs to another cloud: check cloud",
+	"AADSTS9002313": "the request is malformed: check auth.client_id and the tenant id",
+	"AADSTS500011":  "the tenant does not know the Office 365 Management APIs: check cloud and base_url",
+	"AADSTS500014":  "the Office 365 Management APIs are disabled in this tenant: enable their enterprise application",
+	"AADSTS650051":  "consent fails since the application asks for permissions that are gone: remove all but ActivityFeed.Read and ActivityFeed.ReadDlp",
+	"AADSTS65001":   "nobody consented to the application: grant admin consent in its app registration",
+	"AADSTS50105":   "the application is limited to assigned users: assign the one who signs in, or lift the limit",
+	"AADSTS50034":   "the user is unknown in this tenant: sign in with one of the tenant's own",
+	"AADSTS50076":   "the sign-in needs a second factor: sign in anew, in a browser",
+	"AADSTS50079":   "the user has to set up a second factor: sign in anew, in a browser",
+	"AADSTS50020":   "the user belongs to another tenant: sign in with one of this tenant's own",
+	"AADSTS50057":   "the user's account is disabled: sign in with another one",
+	"AADSTS50055":   "the user's password has expired: change it and sign in anew",
+	"AADSTS50173":   hintSignIn,
+	"AADSTS700082":  hintSignIn,
+	"AADSTS70008":   hintSignIn,
+	"AADSTS700081":  hintSignIn,
+	"AADSTS50089":   hintSignIn,
+	"AADSTS54005":   "the authorization code was used already: run generate-login-url and enter the new code",
+	"AADSTS70000":   hintSignIn,
+	"AADSTS501481":  "the code verifier does not match: run generate-login-url and use the URL and its code in one go",
+	"AADSTS50011":   "the redirect URI is not registered: add auth.redirect_uri to the app registration, spelled exactly the same",
+	"AADSTS53003":   "a conditional access policy blocks the application: change the policy or the network that the connector runs in",
+	"AADSTS1002016": "the login host wants TLS 1.2 or newer: check what lies between here and it",
+	"AADSTS90033":   "Entra ID fails at the moment; it is tried again by itself",
+	"AADSTS90055":   "Entra ID asks for fewer requests; it is tried again by itself",
+}
