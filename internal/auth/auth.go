@@ -28,6 +28,8 @@ type Options struct {
 	Log *slog.Logger // nil: discards
 }
 
+var discard = slog.New(slog.DiscardHandler)
+
 // New returns the source of a tenant's tokens. It sends no request and reads no credential.
 func New(c Config, o Options) (*TokenSource, error) {
 	if err := c.Validate(); err != nil {
@@ -38,7 +40,7 @@ func New(c Config, o Options) (*TokenSource, error) {
 		o.Timeout = defaultTimeout
 	}
 	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
+		o.Log = discard
 	}
 	made, err := c.source(o)
 	if err != nil {

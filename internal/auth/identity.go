@@ -25,6 +25,9 @@ type identity struct {
 
 // parseThumbprint reads what portals, vaults and OpenSSL print: hex in either case, with colons or blanks.
 func parseThumbprint(text string) ([]byte, error) {
+	if _, behind, named := strings.Cut(text, "="); named { // as OpenSSL prints it
+		text = behind
+	}
 	digits := strings.Map(func(r rune) rune {
 		if r == ':' || r == '-' || unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) { // Windows copies an invisible mark, too
 			return -1
