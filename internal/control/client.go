@@ -166,9 +166,17 @@ func (c *Client) silence(ctx context.Context, command Command, err error) error 
 	if ctx.Err() == nil && (!limited || time.Until(deadline) > claimPause) {
 		return c.explain(err, c.config.ReplyTopic, "Read,Describe")
 	}
-	return fmt.Errorf("wait for the reply to %s (id %s): %w: check that a connector with control.topic %s and group %s runs; the command expires at %s",
-		command.Name, command.ID, context.DeadlineExceeded, c.config.Topic, c.config.GroupID, stamp(command.Expires))
+	return noReply(fmt.Sprintf("wait for the reply to %s (id %s): nobody answered in time: check that a connector with control.topic %s and group %s runs; the command expires at %s",
+		command.Name, command.ID, c.config.Topic, c.config.GroupID, stamp(command.Expires)))
 }
+
+// noReply is a context.DeadlineExceeded that says what to do.
+type noReply string
+
+func (e noReply) Error() string { return string(e) }
+
+// Is makes it one.
+func (noReply) Is(target error) bool { return target == context.DeadlineExceeded }
 
 func (c *Client) explain(err error, topic, operations string) error {
 	p := c.conn.Explain(err, broker.About{Topic: topic, Operations: operations})
