@@ -1,0 +1,27 @@
+package ocsf
+
+import "o365-kafka-connector/internal/audit"
+
+// fieldNames are the members of a record that are known without taking it apart.
+var fieldNames = [audit.FieldCount]string{
+	audit.FieldCreationTime: "CreationTime", audit.FieldID: "Id", audit.FieldRecordType: "RecordType",
+	audit.FieldOperation: "Operation", audit.FieldOrganizationID: "OrganizationId", audit.FieldUserType: "UserType",
+	audit.FieldUserKey: "UserKey", audit.FieldWorkload: "Workload", audit.FieldResultStatus: "ResultStatus",
+	audit.FieldObjectID: "ObjectId", audit.FieldUserID: "UserId", audit.FieldClientIP: "ClientIP", audit.FieldScope: "Scope",
+}
+
+// appendFields appends an object of what is known of a record that cannot be taken apart.
+func appendFields(dst []byte, r *audit.Record) []byte {
+	dst = append(dst, '{')
+	for f, v := range r.Fields {
+		if len(v.Text) == 0 {
+			continue
+		}
+		if dst[len(dst)-1] != '{' {
+			dst = append(dst, ',')
+		}
+		dst = append(append(append(dst, '"'), fieldNames[f]...), `":`...)
+		dst = appendText(dst, v.Text)
+	}
+	return append(dst, '}')
+}

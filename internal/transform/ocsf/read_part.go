@@ -1,0 +1,99 @@
+package ocsf
+
+import (
+	"bytes"
+	"strconv"
+
+	"o365-kafka-connector/internal/transform/facts"
+	"o365-kafka-connector/internal/transform/tree"
+)
+
+func readGUID(e *Encoder, v *visit, n tree.Node) bool {
+	return isGUID(v.tree.Text(n)) && readText(e, v, n)
+}
+
+func isGUID(text []byte) bool {
+	const length, hyphens = 36, 1<<8 | 1<<13 | 1<<18 | 1<<23
+	if len(text) != length {
+		return false
+	}
+	for i, c := range text {
+		switch {
+		case hyphens>>i&1 == 1:
+			if c != '-' {
+				return false
+			}
+		case c-'0' > 9 && (c|0x20)-'a' > 5:
+			return false
+		}
+	}
+	return true
+}
+
+func readIP(e *Encoder, v *visit, n tree.Node) bool {
+	a := facts.ParseAddress(v.tree.Text(n))
+	if !a.IP.IsValid() {
+		return false
+	}
+	v.loose = len(a.Host) > 0
+	e.out = append(a.IP.AppendTo(append(e.out, '"')), '"')
+	return true
+}
+
+// readPort writes the port of an IP address.
+func readPort(e *Encoder, v *visit, n tree.Node) bool {
+	a := facts.ParseAddress(v.tree.Text(n))
+	if !a.IP.IsValid() || a.Port == 0 {
+		return false
+	}
+	e.out = strconv.AppendUint(e.out, uint64(a.Port), 10)
+	return true
+}
+
+// readBase writes the last part of a path or URL.
+func readBase(e *Encoder, v *visit, n tree.Node) bool {
+	text := v.tree.Text(n)
+	return e.some(text[bytes.LastIndexAny(text, `/\`)+1:])
+}
+
+// readHost writes the host of a URL.
+func readHost(e *Encoder, v *visit, n tree.Node) bool {
+	_, rest, ok := bytes.Cut(v.tree.Text(n), []byte("://"))
+	if !ok {
+		return false
+	}
+	if end := bytes.IndexAny(rest, "/?#:"); end >= 0 {
+		rest = rest[:end]
+	}
+	return e.some(rest)
+}
+
+// readWord writes the first word of a text.
+func readWord(e *Encoder, v *visit, n tree.Node) bool {
+	text := bytes.TrimSpace(v.tree.Text(n))
+	if end := bytes.IndexAny(text, " \t\r\n"); end >= 0 {
+		text = text[:end]
+	}
+	return e.some(text)
+}
+
+// readTag writes what kind of thing a target of Entra ID is, from an id such as User_<GUID> or Group.
+func readTag(e *Encoder, v *visit, n tree.Node) bool {
+	text := v.tree.Text(n)
+	if tag, id, ok := bytes.Cut(text, []byte("_")); ok && isGUID(id) {
+		text = tag
+	}
+	for _, c := range text {
+		if (c|0x20)-'a' > 'z'-'a' {
+			return false
+		}
+	}
+	return e.some(text)
+}
+
+// readElement writes what stands within an XML element without attributes.
+func readElement(e *Encoder, v *visit, n tree.Node) bool {
+	_, rest, found := bytes.Cut(v.tree.Text(n), []byte("<"+v.value.parameter+">"))
+	text, _, closed := bytes.Cut(rest, []byte("</"+v.value.parameter+">"))
+	return found && closed && e.some(text)
+}
