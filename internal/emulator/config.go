@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"time"
@@ -48,6 +49,7 @@ type Config struct {
 	Clock          func() time.Time // default time.Now
 	PageSize       int              // blobs per page of a listing; default 200
 	TokenLifetime  time.Duration    // default 1 h
+	IdentityHeader string           // of App Service: the secret that a request for a managed identity's token has to carry
 	StaticToken    string           // a bearer token that is always accepted; empty: none
 	BaseURL        string           // scheme and host in links; default: as the request was addressed
 	Unsubscribed   bool             // no subscription is enabled at the start; default: all are
@@ -58,9 +60,13 @@ type Config struct {
 type Tenant struct {
 	ID                string   // GUID
 	ClientID          string   // default DefaultClientID
-	ClientSecret      string   // default DefaultClientSecret
+	ClientSecret      string   // default DefaultClientSecret, unless the application proves itself by anything else
 	Permissions       []string // of its tokens; nil: all, empty: none
 	RequestsPerMinute int      // 0: no quota
+
+	Certificates []*x509.Certificate   // registered with the application
+	Federated    []FederatedCredential // likewise
+	Identities   []ManagedIdentity     // of the host that clients run on
 }
 
 func (c *Config) setDefaults() {
@@ -88,7 +94,9 @@ func (c *Config) setDefaults() {
 
 func (t *Tenant) setDefaults() {
 	setDefault(&t.ClientID, DefaultClientID)
-	setDefault(&t.ClientSecret, DefaultClientSecret)
+	if len(t.Certificates)+len(t.Federated)+len(t.Identities) == 0 {
+		setDefault(&t.ClientSecret, DefaultClientSecret)
+	}
 	if t.Permissions == nil {
 		t.Permissions = []string{PermissionRead, PermissionReadDLP}
 	}

@@ -19,6 +19,13 @@
 // has every Id of the other blobs, and none that is not there. Emulator.StopOffering and POST /stop end the offering,
 // so that a client can be drained. Emulator.Stats and GET /stats tell what clients asked for.
 //
+// # Who may sign in
+//
+// Each tenant has one application. It proves itself by its secret, by an assertion that a registered certificate signs,
+// or by a token of an issuer that the tenant trusts; all that Entra ID looks at is looked at. Managed identities get
+// their tokens from /metadata/identity/oauth2/token, as on a virtual machine, and /msi/token, as in App Service.
+// Emulator.SetCredentials changes what is accepted.
+//
 // # What goes wrong
 //
 // Nothing, until faults are set: in Config.Faults, by Emulator.SetFaults, or as JSON by PUT, POST (add) and DELETE
@@ -35,6 +42,5 @@
 //
 // # Not emulated
 //
-// Webhooks are stored but never called. Signatures of client assertions are not checked. Delegated sign-in (the
-// authorization code grant) is not offered.
+// Webhooks are stored but never called. Delegated sign-in (the authorization code grant) is not offered.
 package emulator

@@ -22,6 +22,7 @@ type Emulator struct {
 	quotas        *quotas
 	partials      *partials
 	signer        signer
+	vault         *vault
 
 	mu    sync.Mutex
 	until time.Time
@@ -36,7 +37,7 @@ func New(config Config) *Emulator {
 	e := &Emulator{
 		config: config, tenants: map[string]*Tenant{}, streams: map[streamKey]*stream{},
 		rules: newRuleBook(config.Seed, config.Faults), stats: newStatistics(), quotas: newQuotas(),
-		partials: newPartials(), signer: newSigner(config.Seed), until: config.Until,
+		partials: newPartials(), signer: newSigner(config.Seed), vault: newVault(config.Tenants), until: config.Until,
 	}
 	e.addStreams()
 	e.subscriptions = newSubscriptions(e.order, !config.Unsubscribed)
@@ -89,6 +90,10 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if strings.EqualFold(first, "api") {
 		c.serveAPI(rest)
+		return
+	}
+	if serve := hostPaths[r.URL.Path]; serve != nil {
+		serve(c)
 		return
 	}
 	c.serveLogin(r.URL.Path)

@@ -60,6 +60,7 @@ func (c *call) serveLogin(path string) {
 }
 
 func (c *call) serveDiscovery(tenant string) {
+	c.w.Header().Set("Date", c.e.now().Format(http.TimeFormat))
 	login := c.base() + "/" + tenant
 	c.loginReply(http.StatusOK, map[string]any{
 		"issuer": login + "/v2.0", "authorization_endpoint": login + "/oauth2/v2.0/authorize",
@@ -75,12 +76,8 @@ func (c *call) serveToken(version int) {
 	c.operation = opToken
 	c.noteStrayBearer()
 	defer c.record()
-	c.linger()
-	for _, kind := range []Kind{TokenError, ServerError, HTML, Error} {
-		if f := c.fire(kind); f != nil {
-			c.tokenFault(kind, f)
-			return
-		}
+	if c.tokenFaults() {
+		return
 	}
 	resource, problem := c.checkTokenRequest(version)
 	if problem != nil {
@@ -88,6 +85,19 @@ func (c *call) serveToken(version int) {
 		return
 	}
 	c.issue(version, resource)
+}
+
+// tokenFaults plays the faults that come before a request is looked at, and reports whether one has answered it.
+func (c *call) tokenFaults() bool {
+	c.w.Header().Set("Date", c.e.now().Format(http.TimeFormat))
+	c.linger()
+	for _, kind := range []Kind{TokenError, ServerError, HTML, Error} {
+		if f := c.fire(kind); f != nil {
+			c.tokenFault(kind, f)
+			return true
+		}
+	}
+	return false
 }
 
 func (c *call) noteStrayBearer() {
@@ -117,16 +127,9 @@ func (c *call) tokenFault(kind Kind, f *Fault) {
 }
 
 func (c *call) issue(version int, resource string) {
-	lifetime := c.e.config.TokenLifetime
-	if f := c.fire(TokenLifetime); f != nil {
-		lifetime = orDefault(f.Delay, 20*time.Second)
-	}
+	lifetime := c.tokenLifetime()
 	now := c.e.now()
-	token := c.e.signer.sign(claims{
-		Audience: resource, Issuer: "https://sts.windows.net/" + c.tenantID + "/", IssuedAt: now.Unix(),
-		NotBefore: now.Unix(), Expires: now.Add(lifetime).Unix(), AppID: c.tenant.ClientID, Roles: c.tenant.Permissions,
-		Tenant: c.tenantID, Version: "1.0",
-	})
+	token := c.accessToken(resource, c.tenant.ClientID, lifetime)
 	seconds := int64(lifetime / time.Second)
 	reply := map[string]any{
 		"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token,
@@ -146,6 +149,23 @@ func (c *call) issue(version int, resource string) {
 	}
 	c.e.stats.issued(c.tenantID)
 	c.loginReply(http.StatusOK, reply)
+}
+
+func (c *call) tokenLifetime() time.Duration {
+	if f := c.fire(TokenLifetime); f != nil {
+		return orDefault(f.Delay, 20*time.Second)
+	}
+	return c.e.config.TokenLifetime
+}
+
+// accessToken makes an application's token for a resource.
+func (c *call) accessToken(resource, appID string, lifetime time.Duration) string {
+	now := c.e.now()
+	return c.e.signer.sign(claims{
+		Audience: resource, Issuer: "https://sts.windows.net/" + c.tenantID + "/", IssuedAt: now.Unix(),
+		NotBefore: now.Unix(), Expires: now.Add(lifetime).Unix(), AppID: appID, Roles: c.tenant.Permissions,
+		Tenant: c.tenantID, Version: "1.0",
+	})
 }
 
 func (c *call) loginReply(status int, v any) {

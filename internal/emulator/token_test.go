@@ -105,7 +105,9 @@ func TestTokenRefusals(t *testing.T) {
 		"wrong grant":   {v1, url.Values{"grant_type": {"password"}}, 400, "unsupported_grant_type"},
 		"no resource":   {v1, url.Values{"resource": {""}}, 400, "invalid_request"},
 		"bad resource":  {v1, url.Values{"resource": {"graph"}}, 400, "invalid_resource"},
-		"bad assertion": {v2, url.Values{"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}, "client_assertion": {"a.b.c"}}, 401, "invalid_client"},
+		"bad assertion": {v2, url.Values{"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}, "client_assertion": {"a.b.c"}, "client_secret": {""}}, 401, "invalid_client"},
+		"two proofs":    {v2, url.Values{"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}, "client_assertion": {"a.b.c"}}, 400, "invalid_request"},
+		"no proof":      {v2, url.Values{"client_secret": {""}}, 401, "invalid_client"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, answer := r.login(test.path, test.change)
