@@ -144,7 +144,7 @@ func (e *Encoder) tryInside(v *visit, steps []step, n tree.Node) bool {
 			_ = e.inner.Parse([]byte("null"))
 		}
 	}
-	within := *v
-	within.tree = &e.inner
-	return e.try(&within, steps, e.inner.Root())
+	e.within = *v
+	e.within.tree = &e.inner
+	return e.try(&e.within, steps, e.inner.Root())
 }

@@ -30,8 +30,19 @@ func isGUID(text []byte) bool {
 	return true
 }
 
+// addressAt reads an address, of which IP address and port are asked for one after the other.
+func (e *Encoder) addressAt(v *visit, n tree.Node) facts.Address {
+	if v.tree != &e.record || e.addressOf != n {
+		e.address, e.addressOf = facts.ParseAddress(v.tree.Text(n)), tree.None
+		if v.tree == &e.record {
+			e.addressOf = n
+		}
+	}
+	return e.address
+}
+
 func readIP(e *Encoder, v *visit, n tree.Node) bool {
-	a := facts.ParseAddress(v.tree.Text(n))
+	a := e.addressAt(v, n)
 	if !a.IP.IsValid() {
 		return false
 	}
@@ -42,7 +53,7 @@ func readIP(e *Encoder, v *visit, n tree.Node) bool {
 
 // readPort writes the port of an IP address.
 func readPort(e *Encoder, v *visit, n tree.Node) bool {
-	a := facts.ParseAddress(v.tree.Text(n))
+	a := e.addressAt(v, n)
 	if !a.IP.IsValid() || a.Port == 0 {
 		return false
 	}

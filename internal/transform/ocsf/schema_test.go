@@ -27,31 +27,32 @@ func schemaOf(classUID string) (*jsonschema.Schema, error) {
 	return compile.(func() (*jsonschema.Schema, error))()
 }
 
-// conforms reports what is wrong with an event: that it is no JSON on one line, not what the schema of its class says,
+// conforms returns the class of an event, and what is wrong with it: that it is no JSON on one line, not what the schema of its class says,
 // that an observable is not where it is said to be, or that a profile's attributes stand there without the profile.
-func conforms(event []byte) error {
+func conforms(event []byte) (class string, err error) {
 	if bytes.ContainsAny(event, "\n\r") {
-		return fmt.Errorf("more than one line: %s", event)
+		return "", fmt.Errorf("more than one line: %s", event)
 	}
 	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(event))
 	if err != nil {
-		return fmt.Errorf("no JSON: %w: %s", err, event)
+		return "", fmt.Errorf("no JSON: %w: %s", err, event)
 	}
 	object, ok := v.(map[string]any)
 	if !ok {
-		return fmt.Errorf("no object: %s", event)
+		return "", fmt.Errorf("no object: %s", event)
 	}
-	s, err := schemaOf(fmt.Sprint(object["class_uid"]))
+	class = fmt.Sprint(object["class_uid"])
+	s, err := schemaOf(class)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if err := s.Validate(v); err != nil {
-		return fmt.Errorf("%w\n%s", err, event)
+		return "", fmt.Errorf("%w\n%s", err, event)
 	}
 	if err := observablesAreThere(object); err != nil {
-		return fmt.Errorf("%w\n%s", err, event)
+		return "", fmt.Errorf("%w\n%s", err, event)
 	}
-	return profilesAreDeclared(object)
+	return class, profilesAreDeclared(object)
 }
 
 // ofProfiles are attributes that a class has only with a profile.
@@ -104,7 +105,7 @@ func TestFaultsAreFound(t *testing.T) {
 	if err := json.Compact(&compact, []byte(good)); err != nil {
 		t.Fatal(err)
 	}
-	if err := conforms(compact.Bytes()); err != nil {
+	if _, err := conforms(compact.Bytes()); err != nil {
 		t.Fatal(err)
 	}
 	for _, fault := range [][2]string{
@@ -121,7 +122,7 @@ func TestFaultsAreFound(t *testing.T) {
 		{`,"observables"`, "\n" + `,"observables"`},
 	} {
 		bad := strings.Replace(compact.String(), fault[0], fault[1], 1)
-		if bad == compact.String() || conforms([]byte(bad)) == nil {
+		if _, err := conforms([]byte(bad)); bad == compact.String() || err == nil {
 			t.Errorf("%s instead of %s is not found", fault[1], fault[0])
 		}
 	}

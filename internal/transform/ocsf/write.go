@@ -131,9 +131,9 @@ func (e *Encoder) leaf(a *attr, n tree.Node, alone bool) bool {
 
 // first writes the first value that a kind accepts.
 func (e *Encoder) first(a *attr, v *value, n tree.Node) bool {
-	to := visit{tree: &e.record, attr: a, value: v}
+	e.visit = visit{tree: &e.record, attr: a, value: v}
 	for _, steps := range v.sources {
-		if e.try(&to, steps, n) {
+		if e.try(&e.visit, steps, n) {
 			return true
 		}
 	}
@@ -195,7 +195,8 @@ func (e *Encoder) accept(v *visit, n tree.Node) bool {
 
 // holds reports whether a condition holds.
 func (e *Encoder) holds(c *condition) bool {
-	return e.try(&visit{tree: &e.record, when: c}, c.steps, e.record.Root())
+	e.asking = visit{tree: &e.record, when: c}
+	return e.try(&e.asking, c.steps, e.record.Root())
 }
 
 func (e *Encoder) equals(v *visit, n tree.Node) bool {
