@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -15,6 +16,8 @@ import (
 // cli is the command line: one field per command.
 type cli struct {
 	ConfigFile string `name:"config" help:"Configuration file." env:"CONNECTOR_CONFIG" default:"./connector.yaml" placeholder:"FILE"`
+
+	configGiven bool // on the command line, and not as a default
 
 	Run               runCommand               `cmd:"" help:"Move audit records until SIGTERM."`
 	StartSubscription startSubscriptionCommand `cmd:"" aliases:"ms-management-activity-start-subscription" help:"Start a subscription at Microsoft, and have its stream read."`
@@ -30,6 +33,7 @@ type cli struct {
 	Cancel            cancelCommand            `cmd:"" help:"Cancel a back-fill or a redrive."`
 	Redrive           redriveCommand           `cmd:"" help:"Put dead letters back."`
 	Checkpoint        checkpointCommand        `cmd:"" help:"Show what is remembered of streams, and change it."`
+	Transform         transformCommand         `cmd:"" help:"Turn records from the standard input into events on the standard output."`
 	Retire            retireCommand            `cmd:"" help:"Forget streams that are no longer configured."`
 	Diagnose          diagnoseCommand          `cmd:"" help:"Try every dependency in turn and say what is wrong and what to do."`
 	Config            configCommand            `cmd:"" help:"Check the configuration, or print what counts in the end."`
@@ -91,6 +95,7 @@ func execute(ctx context.Context, args []string, env *environment) (err error) {
 	if err != nil {
 		return usageError{err}
 	}
+	c.configGiven = slices.ContainsFunc(parsed.Path, func(p *kong.Path) bool { return p.Flag != nil && p.Flag.Name == "config" })
 	if c.ConfigFile == "" { // an environment variable without a value
 		c.ConfigFile = "./connector.yaml"
 	}

@@ -28,7 +28,7 @@ func main() {
 
 // run is the whole program: it answers with the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	err := execute(ctx, args, &environment{stdout: stdout, stderr: stderr})
+	err := execute(ctx, args, &environment{stdin: os.Stdin, stdout: stdout, stderr: stderr, exit: os.Exit})
 	if err == nil {
 		return exitDone
 	}
@@ -40,7 +40,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // environment is what a command talks to.
 type environment struct {
+	stdin          io.Reader
 	stdout, stderr io.Writer
+	exit           func(status int)
 }
 
 // usageError is the operator's mistake, found before anything was done.

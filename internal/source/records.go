@@ -81,7 +81,6 @@ func (d *decoder) expect() (byte, error) {
 
 // open reads the beginning of the array.
 func (d *decoder) open() error {
-	d.in.skipBOM()
 	c, err := d.expect()
 	switch {
 	case err != nil:
@@ -103,24 +102,31 @@ func (d *decoder) at(err error) error {
 // records yields the elements of the array. An error ends it; none means that the body ended as it should.
 func (d *decoder) records() iter.Seq2[audit.Record, error] {
 	return func(yield func(audit.Record, error) bool) {
-		more, err := d.first()
-		for more && err == nil {
-			var record audit.Record
-			if record, err = d.next(); err != nil {
-				break
-			}
-			if !yield(record, nil) {
-				return
-			}
-			more, err = d.another()
-		}
-		if err == nil {
+		d.in.skipBOM()
+		stopped, err := d.array(yield)
+		if err == nil && !stopped {
 			err = d.end()
 		}
 		if err != nil {
 			yield(audit.Record{}, err)
 		}
 	}
+}
+
+// array yields the elements of an array without an error; stopped means that nobody wants more.
+func (d *decoder) array(yield func(audit.Record, error) bool) (stopped bool, err error) {
+	more, err := d.first()
+	for more && err == nil {
+		var record audit.Record
+		if record, err = d.next(); err != nil {
+			break
+		}
+		if !yield(record, nil) {
+			return true, nil
+		}
+		more, err = d.another()
+	}
+	return false, err
 }
 
 // first goes to the first element, if there is any.
