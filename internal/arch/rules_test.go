@@ -17,8 +17,8 @@ var arrows = map[string][]string{
 	},
 	"internal/audit":      {},
 	"internal/auth":       {"internal/audit", "internal/secret", "internal/unit"},
-	"internal/broker":     {"internal/audit", "internal/secret", "internal/unit"},
-	"internal/chaos":      {"internal/audit", "internal/emulator", "internal/testbed"}, // only tests and cmd/chaos import it
+	"internal/broker":     {"internal/audit", "internal/auth", "internal/secret", "internal/unit"}, // tokens for SASL OAUTHBEARER
+	"internal/chaos":      {"internal/audit", "internal/emulator", "internal/testbed"},             // only tests and cmd/chaos import it
 	"internal/checkpoint": {"internal/audit", "internal/broker", "internal/secret", "internal/unit"},
 	"internal/command": { // only programs and the daemon use it
 		"config", "internal/audit", "internal/checkpoint", "internal/control", "internal/source", "internal/transform",

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -18,7 +17,10 @@ const (
 	Plain       = "plain"
 	ScramSHA256 = "scram-sha-256"
 	ScramSHA512 = "scram-sha-512"
+	OAuthBearer = "oauthbearer"
 )
+
+const mechanismNames = Plain + ", " + ScramSHA256 + ", " + ScramSHA512 + " or " + OAuthBearer
 
 // Config is how to reach a Kafka cluster.
 type Config struct {
@@ -38,15 +40,17 @@ type TLS struct {
 
 // SASL says who we are. An empty mechanism means that nobody asks.
 type SASL struct {
-	Mechanism    string        `yaml:"mechanism"` // plain, scram-sha-256 or scram-sha-512
+	Mechanism    string        `yaml:"mechanism"` // plain, scram-sha-256, scram-sha-512 or oauthbearer
 	Username     string        `yaml:"username"`
 	Password     secret.String `yaml:"password"`
 	PasswordFile string        `yaml:"password_file"` // instead of Password; read for each connection
+	OAuth        OAuth         `yaml:"oauth"`         // of oauthbearer, which has neither username nor password
 }
 
 // SetDefaults fills a fresh Config; settings are decoded over it.
 func (c *Config) SetDefaults() {
 	c.Brokers = []string{"localhost:9092"}
+	c.SASL.OAuth.SetDefaults()
 }
 
 // Validate returns every problem of the settings, each beginning with its key.
@@ -59,6 +63,9 @@ func (c Config) Validate() error {
 		if err := checkAddress(b); err != nil {
 			problems = append(problems, err)
 		}
+	}
+	if c.exposed() {
+		problems = append(problems, errors.New("tls.enabled: must be true for sasl.mechanism oauthbearer, except on this machine: who reads the token could use it"))
 	}
 	return errors.Join(append(problems, c.TLS.validate(), c.SASL.validate())...)
 }
@@ -87,21 +94,31 @@ func (t TLS) validate() error {
 }
 
 func (s SASL) validate() error {
-	if s.Mechanism == "" {
-		if s.Username != "" || s.password().Set() {
-			return errors.New("sasl.mechanism: must be plain, scram-sha-256 or scram-sha-512 for a username to count")
-		}
-		return nil
-	}
 	var problems []error
-	if !slices.Contains([]string{Plain, ScramSHA256, ScramSHA512}, s.Mechanism) {
-		problems = append(problems, fmt.Errorf("sasl.mechanism: %q is unknown: use plain, scram-sha-256 or scram-sha-512", s.Mechanism))
+	report := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	if s.Mechanism != OAuthBearer && s.OAuth.given() {
+		report("sasl.mechanism: must be oauthbearer for sasl.oauth to count")
+	}
+	switch s.Mechanism {
+	case "":
+		if s.Username != "" || s.password().Set() {
+			report("sasl.mechanism: must be %s for a username to count", mechanismNames)
+		}
+		return errors.Join(problems...)
+	case OAuthBearer:
+		if s.Username != "" || s.password().Set() {
+			report("sasl.username: means nothing to oauthbearer, nor does sasl.password: leave them out")
+		}
+		return errors.Join(append(problems, s.OAuth.validate())...)
+	case Plain, ScramSHA256, ScramSHA512:
+	default:
+		report("sasl.mechanism: %q is unknown: use %s", s.Mechanism, mechanismNames)
 	}
 	if s.Username == "" {
-		problems = append(problems, fmt.Errorf("sasl.username: is needed for %s", s.Mechanism))
+		report("sasl.username: is needed for %s", s.Mechanism)
 	}
 	if !s.password().Set() {
-		problems = append(problems, fmt.Errorf("sasl.password: is needed for %s, or sasl.password_file", s.Mechanism))
+		report("sasl.password: is needed for %s, or sasl.password_file", s.Mechanism)
 	}
 	return errors.Join(append(problems, secret.OneOf("sasl.password", s.Password, s.PasswordFile))...)
 }

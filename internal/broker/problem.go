@@ -41,6 +41,8 @@ const (
 	NotEnoughReplicas   Kind = "not-enough-replicas"  // fewer replicas in sync than min.insync.replicas
 	BadSession          Kind = "bad-session"          // the broker does not take the session's timeout
 	NoSecret            Kind = "no-secret"            // a file that holds a secret cannot be read
+	NoToken             Kind = "no-token"             // the login host gives no token for Kafka
+	WrongToken          Kind = "wrong-token"          // the broker refuses the token
 	Passing             Kind = "passing"              // an election, a restart: gone in a moment
 	Other               Kind = "other"
 )
@@ -74,6 +76,12 @@ func (c *Conn) Explain(err error, about About) *Problem {
 	if p, ok := errors.AsType[*Problem](err); ok {
 		return p
 	}
+	if t, ok := errors.AsType[*tokenError](err); ok {
+		return &Problem{Kind: NoToken, Hint: t.hint, Err: err}
+	}
+	if _, ok := c.bearer(); ok && errors.Is(err, kafka.SASLAuthenticationFailed) {
+		return &Problem{Kind: WrongToken, Hint: hintToken, Err: err}
+	}
 	for _, r := range rules {
 		if r.match(err) {
 			return &Problem{Kind: r.kind, Hint: r.hint(c, about), Err: err}
@@ -81,6 +89,9 @@ func (c *Conn) Explain(err error, about About) *Problem {
 	}
 	return &Problem{Kind: Other, Hint: "look into the broker's log", Err: err}
 }
+
+const hintToken = "the brokers refuse the token: compare kafka.sasl.oauth.resource with the audience that they expect " +
+	"(sasl.oauthbearer.expected.audience), the issuer, and the clocks; the broker's log says more"
 
 type rule struct {
 	match func(error) bool
@@ -183,7 +194,7 @@ func text(s string) func(*Conn, About) string {
 
 func whyClosed(c *Conn, _ About) string {
 	switch {
-	case c.User != "":
+	case c.Transport.SASL != nil:
 		return "if the brokers run and this goes on: check kafka.sasl.username and kafka.sasl.password (older brokers just hang up), and that the port is that of a SASL listener"
 	case c.Transport.TLS != nil:
 		return "if the brokers run and this goes on: the listener may speak no TLS (set kafka.tls.enabled: false or use another port) or ask for SASL (set kafka.sasl)"
@@ -242,13 +253,24 @@ func (c *Conn) acl(operations, resource string) string {
 
 // principal is how the broker knows us, unless it maps names.
 func (c *Conn) principal() string {
+	bearer, ok := c.bearer()
 	switch {
 	case c.User != "":
 		return c.User
+	case ok && bearer.principal() != "":
+		return bearer.principal()
+	case ok:
+		return "SUBJECT_OF_THE_TOKEN"
 	case c.Transport.TLS != nil && c.Transport.TLS.GetClientCertificate != nil:
 		if pair, err := c.Transport.TLS.GetClientCertificate(nil); err == nil && pair.Leaf != nil {
 			return pair.Leaf.Subject.String()
 		}
 	}
 	return "ANONYMOUS"
+}
+
+// bearer returns the mechanism if it is the one that sends tokens.
+func (c *Conn) bearer() (*bearerMechanism, bool) {
+	m, ok := c.Transport.SASL.(*bearerMechanism)
+	return m, ok
 }

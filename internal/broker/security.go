@@ -51,12 +51,19 @@ func readAuthorities(path string) (*x509.CertPool, error) {
 
 // mechanism returns nil when no SASL is asked for. A password that is in the configuration itself is tried out.
 func (s SASL) mechanism() (sasl.Mechanism, error) {
-	if s.Mechanism == "" {
+	switch s.Mechanism {
+	case "":
 		return nil, nil
+	case OAuthBearer:
+		tokens, err := s.OAuth.tokens()
+		if err != nil {
+			return nil, err
+		}
+		return newBearerMechanism(tokens, s.OAuth.Extensions), nil
 	}
 	p, ok := passwords[s.Mechanism]
 	if !ok {
-		return nil, fmt.Errorf("kafka.sasl.mechanism %q is unknown: use plain, scram-sha-256 or scram-sha-512", s.Mechanism)
+		return nil, fmt.Errorf("kafka.sasl.mechanism %q is unknown: use %s", s.Mechanism, mechanismNames)
 	}
 	p.mechanism, p.user, p.password = s.Mechanism, s.Username, s.password()
 	if s.PasswordFile == "" {

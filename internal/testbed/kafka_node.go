@@ -43,13 +43,11 @@ func newKafkaProcess(ctx context.Context, n node, o KafkaOptions) (runner, error
 	if err != nil {
 		return nil, err
 	}
-	java := []string{
-		"java", "-Xmx" + o.heap(), "-XX:+UseSerialGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-		"-cp", filepath.Join(libs, "*"),
-	}
+	java := append([]string{"java", "-Xmx" + o.heap(), "-XX:+UseSerialGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"}, n.jvm()...)
 	if !o.Throughput {
-		java = append(java[:1:1], append([]string{"-XX:TieredStopAtLevel=1"}, java[1:]...)...)
+		java = append(java, "-XX:TieredStopAtLevel=1")
 	}
+	java = append(java, "-cp", filepath.Join(libs, "*"))
 	format := append(append(java[:len(java):len(java)], "kafka.tools.StorageTool"), o.format(n)...)
 	cmd := exec.CommandContext(ctx, format[0], format[1:]...)
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -59,7 +57,7 @@ func newKafkaProcess(ctx context.Context, n node, o KafkaOptions) (runner, error
 }
 
 func newKafkaContainer(ctx context.Context, n node, o KafkaOptions) (runner, error) {
-	script := "export KAFKA_HEAP_OPTS=-Xmx" + o.heap() + "\n/opt/kafka/bin/kafka-storage.sh"
+	script := "export KAFKA_HEAP_OPTS=-Xmx" + o.heap() + "\nexport KAFKA_OPTS='" + strings.Join(n.jvm(), " ") + "'\n/opt/kafka/bin/kafka-storage.sh"
 	for _, arg := range o.format(n) {
 		script += " '" + arg + "'"
 	}
@@ -70,6 +68,14 @@ func newKafkaContainer(ctx context.Context, n node, o KafkaOptions) (runner, err
 		dir:   n.dir,
 		ports: append([]int{n.port, n.controller}, n.ports...),
 	})
+}
+
+// jvm returns further arguments for Java.
+func (n node) jvm() []string {
+	if n.security == nil {
+		return nil
+	}
+	return n.security.tokens.jvm(n.home)
 }
 
 func (o KafkaOptions) heap() string {

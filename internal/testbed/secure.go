@@ -11,16 +11,19 @@ import (
 )
 
 // SecureBroker is a broker with three client listeners. Everybody is a super user on the plain one. Rights are checked
-// on the others (StandardAuthorizer): User and its certificate may do everything, Guest only what Grant allows.
+// on the others (StandardAuthorizer): User, its certificate and its tokens may do everything, Guest only what Grant
+// allows.
 type SecureBroker struct {
 	*Broker
 
 	SSLAddress  string // TLS that requires a client certificate
-	SASLAddress string // TLS, and PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512
+	SASLAddress string // TLS, and PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER
 
 	CAFile string // issuer of the broker's and the clients' certificates
 
 	User, Guest Account
+
+	Tokens *TokenIssuer // for OAUTHBEARER
 
 	// Stranger has a certificate and a CA that the broker does not know, and no password.
 	Stranger       Account
@@ -38,6 +41,7 @@ type security struct {
 	ca, strangers         *Authority
 	broker                Identity
 	user, guest, stranger Account
+	tokens                *TokenIssuer
 }
 
 func newSecurity(dir string) (*security, error) {
@@ -62,7 +66,10 @@ func newSecurity(dir string) (*security, error) {
 	if s.guest.Identity, err = s.ca.Issue(s.guest.Name); err != nil {
 		return nil, err
 	}
-	s.stranger.Identity, err = s.strangers.Issue(s.stranger.Name)
+	if s.stranger.Identity, err = s.strangers.Issue(s.stranger.Name); err != nil {
+		return nil, err
+	}
+	s.tokens, err = newTokenIssuer(dir)
 	return s, err
 }
 
@@ -97,12 +104,19 @@ func (s *security) properties(n node) map[string]string {
 		"ssl.truststore.location":                               n.home + "/ca.pem",
 		"listener.name.ssl.ssl.client.auth":                     "required",
 		"ssl.principal.mapping.rules":                           "RULE:^CN=(.*?)$/$1/,DEFAULT",
-		"sasl.enabled.mechanisms":                               "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
+		"sasl.enabled.mechanisms":                               "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER",
 		"authorizer.class.name":                                 "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
 		"super.users":                                           "User:ANONYMOUS;User:" + s.user.Name,
 		"listener.name.sasl_ssl.plain.sasl.jaas.config":         plain + ";",
 		"listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config": scram,
 		"listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": scram,
+
+		"listener.name.sasl_ssl.oauthbearer.sasl.jaas.config":                    "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;",
+		"listener.name.sasl_ssl.oauthbearer.sasl.server.callback.handler.class":  "org.apache.kafka.common.security.oauthbearer.OAuthBearerValidatorCallbackHandler",
+		"listener.name.sasl_ssl.oauthbearer.sasl.oauthbearer.jwks.endpoint.url":  s.tokens.url(n.home),
+		"listener.name.sasl_ssl.oauthbearer.sasl.oauthbearer.expected.issuer":    TokenIssuerName,
+		"listener.name.sasl_ssl.oauthbearer.sasl.oauthbearer.expected.audience":  TokenAudience,
+		"listener.name.sasl_ssl.oauthbearer.sasl.oauthbearer.clock.skew.seconds": "0",
 	}
 }
 
@@ -142,6 +156,7 @@ func StartSecureKafka(ctx context.Context, o KafkaOptions) (*SecureBroker, error
 		User:           s.user,
 		Guest:          s.guest,
 		Stranger:       s.stranger,
+		Tokens:         s.tokens,
 		CAFile:         s.ca.CAFile,
 		StrangerCAFile: s.strangers.CAFile,
 	}, nil

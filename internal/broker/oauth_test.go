@@ -1,0 +1,219 @@
+package broker_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"o365-kafka-connector/internal/auth"
+	"o365-kafka-connector/internal/broker"
+	"o365-kafka-connector/internal/testbed"
+)
+
+const tenantID = "11111111-1111-1111-1111-111111111111"
+
+// login is a login host that gives the tokens of a broker's issuer.
+type login struct {
+	*httptest.Server
+
+	mu       sync.Mutex // guards the following
+	subject  string
+	lifetime time.Duration
+	claims   map[string]any // instead of what the broker expects
+	refuse   bool
+	scopes   []string // that were asked for
+}
+
+func newLogin(t *testing.T, b *testbed.SecureBroker) *login {
+	t.Helper()
+	l := &login{subject: b.User.Name, lifetime: time.Hour}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{tenant}/v2.0/.well-known/openid-configuration", func(w http.ResponseWriter, r *http.Request) {
+		base := l.URL + "/" + r.PathValue("tenant")
+		_ = json.NewEncoder(w).Encode(map[string]any{
+			"issuer": base + "/v2.0", "token_endpoint": base + "/oauth2/v2.0/token", "authorization_endpoint": base + "/oauth2/v2.0/authorize",
+		})
+	})
+	mux.HandleFunc("POST /{tenant}/oauth2/v2.0/token", func(w http.ResponseWriter, r *http.Request) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.scopes = append(l.scopes, r.FormValue("scope"))
+		if l.refuse || r.FormValue("client_secret") != "hush-hush" {
+			w.WriteHeader(http.StatusUnauthorized)
+			fmt.Fprint(w, `{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided."}`)
+			return
+		}
+		token, err := b.Tokens.Token(l.subject, l.lifetime, l.claims)
+		if err != nil {
+			t.Error(err)
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"token_type": "Bearer", "expires_in": int(l.lifetime.Seconds()), "access_token": token})
+	})
+	l.Server = httptest.NewServer(mux)
+	t.Cleanup(l.Close)
+	return l
+}
+
+func (l *login) set(change func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	change()
+}
+
+func (l *login) asked() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.scopes)
+}
+
+func (l *login) config(b *testbed.SecureBroker) broker.Config {
+	c := broker.Config{Brokers: []string{b.SASLAddress}, TLS: broker.TLS{Enabled: true, CAFile: b.CAFile}}
+	c.SASL.Mechanism = broker.OAuthBearer
+	c.SASL.OAuth = broker.OAuth{
+		TenantID: tenantID, Authority: l.URL, Resource: testbed.TokenAudience,
+		Auth:       auth.Config{Method: auth.MethodClientSecret, ClientID: "app", ClientSecret: "hush-hush"},
+		Extensions: map[string]string{"logicalCluster": "lkc-1", "identityPoolId": "pool-1"},
+	}
+	return c
+}
+
+func TestTokenOpensConnections(t *testing.T) {
+	b := testbed.SecureKafka(t)
+	l := newLogin(t, b)
+	conn := connect(t, l.config(b))
+	for range 3 {
+		if _, err := conn.ClusterID(ask(t)); err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+	}
+	dialed, err := conn.Dialer.DialContext(ask(t), "tcp", b.SASLAddress) // as groups do
+	if err != nil {
+		t.Fatal(err)
+	}
+	dialed.Close()
+	if l.asked() != 1 || l.scopes[0] != testbed.TokenAudience+"/.default openid offline_access profile" && l.scopes[0] != testbed.TokenAudience+"/.default" {
+		t.Errorf("asked for tokens with scopes %q", l.scopes)
+	}
+	if err := conn.CreateTopic(ask(t), broker.NewTopic{Name: testbed.Name(t), Partitions: 1, Replication: 1}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTokensAreRenewedForLaterConnections(t *testing.T) {
+	b := testbed.SecureKafka(t)
+	l := newLogin(t, b)
+	l.lifetime = 2 * time.Second
+	conn := connect(t, l.config(b))
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+		conn.Close()
+		if _, err := conn.ClusterID(ask(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := l.asked(); n < 3 || n > 8 {
+		t.Errorf("asked %d times for a token of 2 s within 5 s", n)
+	}
+}
+
+func TestRefusedTokensAreExplained(t *testing.T) {
+	b := testbed.SecureKafka(t)
+	l := newLogin(t, b)
+	l.claims = map[string]any{"aud": "https://other.test"}
+	conn := connect(t, l.config(b))
+	expect := func(kind broker.Kind, text, hint string) {
+		t.Helper()
+		conn.Close()
+		_, err := conn.ClusterID(ask(t))
+		p := conn.Explain(err, broker.About{})
+		if p == nil || p.Kind != kind || !strings.Contains(p.Error(), text) || !strings.Contains(p.Hint, hint) {
+			t.Fatalf("problem %+v, want kind %s with %q and %q", p, kind, text, hint)
+		}
+		if strings.Contains(p.Error()+p.Hint, "hush") || strings.Contains(p.Error(), "eyJ") {
+			t.Errorf("a secret is told: %v %s", p, p.Hint)
+		}
+	}
+	expect(broker.WrongToken, "invalid_token", "kafka.sasl.oauth.resource")
+	asked := l.asked()
+	for range 3 {
+		expect(broker.WrongToken, "invalid_token", "")
+	}
+	if n := l.asked() - asked; n != 0 {
+		t.Errorf("a refused token is replaced %d times at once, want after a minute", n)
+	}
+	dialed, err := conn.Dialer.DialContext(ask(t), "tcp", b.SASLAddress)
+	if err == nil {
+		dialed.Close()
+	}
+	if p := conn.Explain(err, broker.About{}); p == nil || p.Kind != broker.WrongToken {
+		t.Errorf("a group's connection: %+v", p)
+	}
+
+	l.set(func() { l.claims = nil })
+	conn = connect(t, l.config(b))
+	if _, err := conn.ClusterID(ask(t)); err != nil {
+		t.Fatal(err)
+	}
+	l.set(func() { l.refuse = true })
+	conn = connect(t, l.config(b))
+	expect(broker.NoToken, "AADSTS7000215", "kafka.sasl.oauth: the client secret is wrong")
+	l.Close()
+	expect(broker.NoToken, "get a token for Kafka", "login host cannot be reached")
+}
+
+func TestAdviceNamesTheSubjectOfTheToken(t *testing.T) {
+	b := testbed.SecureKafka(t)
+	l := newLogin(t, b)
+	l.subject = b.Guest.Name
+	conn := connect(t, l.config(b))
+	topic := testbed.Name(t)
+	err := conn.CreateTopic(ask(t), broker.NewTopic{Name: topic, Partitions: 1, Replication: 1})
+	if p := conn.Explain(err, broker.About{Topic: topic}); p == nil || !strings.Contains(p.Hint, "'User:guest'") {
+		t.Errorf("problem %+v of %v", p, err)
+	}
+}
+
+func TestTokenFromAFile(t *testing.T) {
+	b := testbed.SecureKafka(t)
+	file := filepath.Join(t.TempDir(), "token")
+	c := broker.Config{Brokers: []string{b.SASLAddress}, TLS: broker.TLS{Enabled: true, CAFile: b.CAFile}}
+	c.SASL.Mechanism = broker.OAuthBearer
+	c.SASL.OAuth.Auth = auth.Config{Method: auth.MethodStatic, TokenFile: file}
+	conn := connect(t, c)
+	_, err := conn.ClusterID(ask(t))
+	if p := conn.Explain(err, broker.About{}); p == nil || p.Kind != broker.NoToken || !strings.Contains(p.Error(), "token_file") {
+		t.Errorf("missing file: %+v", p)
+	}
+	write(t, file, "two words")
+	_, err = conn.ClusterID(ask(t))
+	if p := conn.Explain(err, broker.About{}); p == nil || p.Kind != broker.NoToken || strings.Contains(p.Error(), "words") {
+		t.Errorf("no token: %+v", p)
+	}
+	conn = connect(t, c)
+	put := func(lifetime time.Duration) {
+		token, err := b.Tokens.Token(b.User.Name, lifetime, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, file, token+"\n")
+	}
+	put(2 * time.Second)
+	if _, err := conn.ClusterID(ask(t)); err != nil {
+		t.Fatal(err)
+	}
+	put(time.Hour)
+	time.Sleep(2100 * time.Millisecond)
+	conn.Close()
+	if _, err := conn.ClusterID(ask(t)); err != nil {
+		// The old token is sent once more, until it is refused.
+		if _, err := conn.ClusterID(ask(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
