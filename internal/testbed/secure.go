@@ -140,6 +140,15 @@ func SecureKafka(tb testing.TB) *SecureBroker {
 	return sharedSecure.broker
 }
 
+// OwnSecureKafka starts a broker that requires certificates and passwords for this test alone.
+func OwnSecureKafka(tb testing.TB, o KafkaOptions) *SecureBroker {
+	tb.Helper()
+	b, err := StartSecureKafka(begin(tb), o)
+	requireOwn(tb, EnvKafka, err)
+	tb.Cleanup(func() { closeServer(tb, b) })
+	return b
+}
+
 // StartSecureKafka starts a broker that requires certificates and passwords and returns when it answers. The caller
 // closes it.
 func StartSecureKafka(ctx context.Context, o KafkaOptions) (*SecureBroker, error) {
