@@ -82,7 +82,7 @@ func TestExampleHasEveryKeyWithAComment(t *testing.T) {
 	got := keysOfTree("", doc.Content[0])
 	want := keysOfType("", reflect.TypeFor[config.Config]())
 	want = slices.DeleteFunc(want, func(key string) bool {
-		if strings.HasPrefix(key, "outputs.") {
+		if strings.HasPrefix(key, "outputs.") || strings.HasPrefix(key, "kafka.sasl.oauth.auth.") {
 			return true // the example tells of them in a comment
 		}
 		rest, ok := strings.CutPrefix(key, "tenants.")

@@ -43,8 +43,8 @@ type SASL struct {
 	Mechanism    string        `yaml:"mechanism"` // plain, scram-sha-256, scram-sha-512 or oauthbearer
 	Username     string        `yaml:"username"`
 	Password     secret.String `yaml:"password"`
-	PasswordFile string        `yaml:"password_file"` // instead of Password; read for each connection
-	OAuth        OAuth         `yaml:"oauth"`         // of oauthbearer, which has neither username nor password
+	PasswordFile string        `yaml:"password_file"`   // instead of Password; read for each connection
+	OAuth        OAuth         `yaml:"oauth,omitempty"` // of oauthbearer, which has neither username nor password
 }
 
 // SetDefaults fills a fresh Config; settings are decoded over it.
@@ -96,7 +96,7 @@ func (t TLS) validate() error {
 func (s SASL) validate() error {
 	var problems []error
 	report := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
-	if s.Mechanism != OAuthBearer && s.OAuth.given() {
+	if s.Mechanism != OAuthBearer && !s.OAuth.IsZero() {
 		report("sasl.mechanism: must be oauthbearer for sasl.oauth to count")
 	}
 	switch s.Mechanism {

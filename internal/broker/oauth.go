@@ -32,11 +32,14 @@ func (o *OAuth) SetDefaults() {
 	o.Proxy = true
 }
 
-// given reports whether anything was set.
-func (o OAuth) given() bool {
+// IsZero reports whether nothing was set.
+func (o OAuth) IsZero() bool {
 	var none OAuth
 	none.SetDefaults()
-	return !reflect.DeepEqual(o, none) && !reflect.DeepEqual(o, OAuth{})
+	if len(o.Extensions) == 0 {
+		o.Extensions = nil
+	}
+	return reflect.DeepEqual(o, none) || reflect.DeepEqual(o, OAuth{})
 }
 
 // extensionName and extensionValue are what RFC 7628 takes; the token itself is an extension of the name auth.
