@@ -19,6 +19,7 @@ type Options struct {
 	Authority    string   // login host with its scheme, as https://login.microsoftonline.com
 	Resource     string   // what the token is for: the base URL of the API, as https://manage.office.com
 	ContentTypes []string // what will be read with it; empty: not known yet
+	Foreign      bool     // it is for somebody else's API, so that what it says of itself is not looked at
 
 	Timeout  time.Duration // of one round trip; 0: 15 s
 	Proxy    bool          // use the system's proxy settings, but never for a managed identity
@@ -47,7 +48,7 @@ func New(c Config, o Options) (*TokenSource, error) {
 		return nil, err
 	}
 	made.within = 2 * o.Timeout
-	made.demands = &demands{tenant: o.TenantID, resource: o.Resource, contentTypes: o.ContentTypes, log: o.Log}
+	made.demands = &demands{tenant: o.TenantID, resource: o.Resource, contentTypes: o.ContentTypes, foreign: o.Foreign, log: o.Log}
 	return made, nil
 }
 

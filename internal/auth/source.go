@@ -208,7 +208,8 @@ func (s *TokenSource) rest(err error, now time.Time) {
 // margin is how long before its expiry a token of this lifetime is renewed: short-lived ones are used for most of it.
 func margin(lifetime time.Duration) time.Duration { return min(maxMargin, lifetime/5) }
 
-// static hands out a token that changes only with its file.
+// static hands out a token that changes only with its file. A token that can be read is asked for again when it is about
+// to expire, any other one when it was refused.
 func static(from secret.Source) issuer {
 	last := ""
 	return func(context.Context) (token, error) {
@@ -219,11 +220,15 @@ func static(from secret.Source) issuer {
 		if value == last {
 			return token{}, &audit.Fault{
 				Cause: audit.CauseUnauthorized, Scope: audit.OfTenant,
-				Hint: "the static token was refused: put a new one into auth.token, or use method client_secret",
+				Hint: "the static token was refused or has expired: put a new one into auth.token or the file of auth.token_file, or use another method",
 				Err:  fmt.Errorf("renew token: a static token cannot be renewed"),
 			}
 		}
 		last = value
-		return token{value: last, expires: time.Now().Add(100 * 365 * 24 * time.Hour)}, nil
+		end := time.Now().Add(100 * 365 * 24 * time.Hour)
+		if w, ok := read(value); ok && w.Expires > 0 {
+			end = time.Unix(int64(w.Expires), 0)
+		}
+		return token{value: last, expires: end}, nil
 	}
 }

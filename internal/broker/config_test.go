@@ -51,3 +51,35 @@ func TestNewTellsBadFiles(t *testing.T) {
 		}
 	}
 }
+
+func TestOAuthConfigTellsEveryProblem(t *testing.T) {
+	good := broker.Config{Brokers: []string{"kafka-1:9092"}, TLS: broker.TLS{Enabled: true}}
+	good.SetDefaults()
+	good.TLS.Enabled, good.SASL.Mechanism = true, broker.OAuthBearer
+	good.SASL.OAuth.TenantID, good.SASL.OAuth.Resource = "contoso.com", "https://kafka.test"
+	good.SASL.OAuth.Auth.ClientID, good.SASL.OAuth.Auth.ClientSecret = "app", "hush"
+	if err := good.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	for want, change := range map[string]func(c *broker.Config){
+		"tls.enabled: ":                    func(c *broker.Config) { c.TLS.Enabled, c.Brokers = false, []string{"localhost:9092", "kafka-1:9092"} },
+		"sasl.mechanism: must be oauth":    func(c *broker.Config) { c.SASL.Mechanism = "" },
+		"sasl.username: means nothing":     func(c *broker.Config) { c.SASL.PasswordFile = "f" },
+		"sasl.oauth.tenant_id: ":           func(c *broker.Config) { c.SASL.OAuth.TenantID = "" },
+		"sasl.oauth.resource: ":            func(c *broker.Config) { c.SASL.OAuth.Resource = "" },
+		"sasl.oauth.extensions: ":          func(c *broker.Config) { c.SASL.OAuth.Extensions = map[string]string{"Auth": "x"} },
+		"sasl.oauth.auth.method: a person": func(c *broker.Config) { c.SASL.OAuth.Auth.Method = "authorization_code" },
+		"sasl.oauth.auth.client_id: ":      func(c *broker.Config) { c.SASL.OAuth.Auth.ClientID = "" },
+		"sasl.oauth.auth.client_secret: ":  func(c *broker.Config) { c.SASL.OAuth.Auth.ClientSecretFile = "f" },
+	} {
+		c := good
+		change(&c)
+		if err := c.Validate(); err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("problem %v, want one that begins with %q", err, want)
+		}
+	}
+	good.TLS.Enabled, good.Brokers = false, []string{"localhost:9092", "127.0.0.1:9092", "[::1]:9092"}
+	if err := good.Validate(); err != nil {
+		t.Errorf("on this machine without TLS: %v", err)
+	}
+}

@@ -3,6 +3,7 @@ package broker
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"reflect"
 	"regexp"
@@ -108,7 +109,8 @@ func (o OAuth) tokens() (*auth.TokenSource, error) {
 		authority = defaultAuthority
 	}
 	tokens, err := auth.New(o.Auth, auth.Options{
-		TenantID: o.TenantID, Authority: authority, Resource: strings.TrimSuffix(o.Resource, "/.default"), Proxy: o.Proxy, CAFile: o.CAFile,
+		TenantID: o.TenantID, Authority: authority, Resource: strings.TrimSuffix(o.Resource, "/.default"), Foreign: true,
+		Proxy: o.Proxy, CAFile: o.CAFile, Log: slog.Default(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("kafka.sasl.oauth: %w", err)

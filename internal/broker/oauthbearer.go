@@ -25,6 +25,7 @@ const renewAfter = time.Minute
 type tokenSource interface {
 	Token(ctx context.Context) (string, error)
 	Renew(ctx context.Context, stale string) (string, error)
+	Credentials() []audit.Credential
 }
 
 // bearerMechanism is the SASL mechanism OAUTHBEARER (RFC 7628, KIP-255). Each connection sends the token that counts
@@ -129,6 +130,19 @@ func (m *bearerMechanism) principal() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.subject
+}
+
+// Credentials returns what is needed for tokens and ends some day; nothing without oauthbearer.
+func (c *Conn) Credentials() []audit.Credential {
+	m, ok := c.bearer()
+	if !ok {
+		return nil
+	}
+	all := m.tokens.Credentials()
+	for i := range all {
+		all[i].Hint = "kafka.sasl.oauth: " + all[i].Hint
+	}
+	return all
 }
 
 // subjectOf reads the claim sub of a token that somebody else has verified, or returns nothing.

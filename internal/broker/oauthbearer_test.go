@@ -27,6 +27,8 @@ func (s *numbered) Renew(context.Context, string) (string, error) {
 	return s.Token(context.Background())
 }
 
+func (*numbered) Credentials() []audit.Credential { return nil }
+
 // send begins a connection and returns the token that it sends, and its further course.
 func send(t *testing.T, m *bearerMechanism) (string, *bearerExchange) {
 	t.Helper()

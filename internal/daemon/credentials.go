@@ -16,12 +16,21 @@ const (
 	credentialsAgain = 24 * time.Hour
 )
 
-// credentials returns everything that the tenants' sign-ins need and that ends some day.
+// forKafka stands for a tenant where a credential is not one of a tenant.
+var forKafka = audit.Tenant{ID: "kafka", Name: "kafka"}
+
+// credentials returns everything that the sign-ins of the tenants and at Kafka need and that ends some day.
 func (d *Daemon) credentials() []audit.Credential {
 	var all []audit.Credential
 	for _, t := range d.tenants {
 		for _, c := range t.tokens.Credentials() {
 			c.Tenant = t.config.Audit()
+			all = append(all, c)
+		}
+	}
+	if conn := d.conn.Load(); conn != nil {
+		for _, c := range conn.Credentials() {
+			c.Tenant = forKafka
 			all = append(all, c)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"o365-kafka-connector/config"
@@ -43,6 +44,7 @@ type Daemon struct {
 	topics  *transform.TopicBound
 	tenants []*tenant
 	gate    gate
+	conn    atomic.Pointer[broker.Conn] // nil before the start, and without Kafka
 }
 
 // New checks what can be checked without a network and builds everything that sends no request.
@@ -135,6 +137,7 @@ func (d *Daemon) work(ctx context.Context, s services) error {
 		}
 		defer conn.Close()
 		s.conn = conn
+		d.conn.Store(conn)
 	}
 	d.addChecks(s)
 	d.view.watch(s.store)

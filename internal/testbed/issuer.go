@@ -49,7 +49,7 @@ func newTokenIssuer(dir string) (*TokenIssuer, error) {
 func (i *TokenIssuer) Token(subject string, lifetime time.Duration, claims map[string]any) (string, error) {
 	now := time.Now()
 	said := map[string]any{
-		"iss": TokenIssuerName, "aud": TokenAudience, "sub": subject, "iat": now.Add(-time.Second).Unix(), "exp": now.Add(lifetime).Unix(),
+		"iss": TokenIssuerName, "aud": TokenAudience, "sub": subject, "iat": now.Add(-time.Second).Unix(), "exp": now.Add(lifetime + time.Second - 1).Unix(),
 		"jti": rand.Text(),
 	}
 	maps.Copy(said, claims)
