@@ -36,8 +36,9 @@ func send(t *testing.T, m *bearerMechanism) (string, *bearerExchange) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, ok := strings.CutPrefix(string(first), "n,,\x01auth=Bearer ")
-	if token, ok = strings.CutSuffix(token, "\x01a=1\x01b=2\x01\x01"); !ok {
+	token, _ := strings.CutPrefix(string(first), "n,,\x01auth=Bearer ")
+	token, ok := strings.CutSuffix(token, "\x01a=1\x01b=2\x01\x01")
+	if !ok {
 		t.Fatalf("sends %q", first)
 	}
 	return token, state.(*bearerExchange)
