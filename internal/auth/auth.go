@@ -26,7 +26,8 @@ type Options struct {
 	Insecure bool          // trust any certificate, and plain http to any host
 	CAFile   string        // PEM file with authorities to trust besides the system's
 
-	Log *slog.Logger // nil: discards
+	Documents Documents    // keep the sign-in of method authorization_code; it needs them
+	Log       *slog.Logger // nil: discards
 }
 
 var discard = slog.New(slog.DiscardHandler)
@@ -60,6 +61,12 @@ func (c Config) source(o Options) (*TokenSource, error) {
 	case MethodManagedIdentity:
 		issue, err := managedIdentity(c, o)
 		return newTokenSource(issue), err
+	case MethodAuthorizationCode:
+		d, err := NewDelegated(c, o)
+		if err != nil {
+			return nil, err
+		}
+		return d.source(), nil
 	}
 	entra, err := newEntra(c.ClientID, o)
 	if err != nil {

@@ -96,11 +96,15 @@ func (w *witness) Do(r *policy.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	w.note(response)
+	return response, nil
+}
+
+func (w *witness) note(response *http.Response) {
 	w.last = response
 	if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
 		w.skew = time.Until(date)
 	}
-	return response, nil
 }
 
 // now is the time on the authority's clock: ours unless they differ noticeably.

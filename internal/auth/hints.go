@@ -16,7 +16,7 @@ var entraCode = regexp.MustCompile(`AADSTS\d+`)
 const (
 	hintAssertion = "the certificate is not known to the application: upload it to the app registration, or correct auth.certificate_file or auth.certificate_thumbprint"
 	hintFederated = "the application does not trust this federated token: compare issuer, subject and audience of its federated credential with the token's"
-	hintSignIn    = "the stored sign-in no longer counts: run auth-reset and sign in anew"
+	signInAnew    = "sign in anew: run connector login, or generate-login-url and put the new code into auth.authorization_code"
 )
 
 // hints say what to do about an error code of Entra ID.
@@ -52,21 +52,31 @@ var hints = map[string]string{
 	"AADSTS65001":   "nobody consented to the application: grant admin consent in its app registration",
 	"AADSTS50105":   "the application is limited to assigned users: assign the one who signs in, or lift the limit",
 	"AADSTS50034":   "the user is unknown in this tenant: sign in with one of the tenant's own",
-	"AADSTS50076":   "the sign-in needs a second factor: sign in anew, in a browser",
-	"AADSTS50079":   "the user has to set up a second factor: sign in anew, in a browser",
+	"AADSTS50076":   "the login host asks for a second factor: " + signInAnew,
+	"AADSTS50079":   "the person has to register a second factor: " + signInAnew,
 	"AADSTS50020":   "the user belongs to another tenant: sign in with one of this tenant's own",
-	"AADSTS50057":   "the user's account is disabled: sign in with another one",
-	"AADSTS50055":   "the user's password has expired: change it and sign in anew",
-	"AADSTS50173":   hintSignIn,
-	"AADSTS700082":  hintSignIn,
-	"AADSTS70008":   hintSignIn,
-	"AADSTS700081":  hintSignIn,
-	"AADSTS50089":   hintSignIn,
-	"AADSTS54005":   "the authorization code was used already: run generate-login-url and enter the new code",
-	"AADSTS70000":   hintSignIn,
-	"AADSTS501481":  "the code verifier does not match: run generate-login-url and use the URL and its code in one go",
-	"AADSTS50011":   "the redirect URI is not registered: add auth.redirect_uri to the app registration, spelled exactly the same",
+	"AADSTS50057":   "the account of the person who signed in is disabled: sign in with another one (connector login)",
+	"AADSTS50055":   "the password of the person who signed in has expired: let them change it, and " + signInAnew,
+	"AADSTS50173":   "the password of the person who signed in was changed or the sign-in was revoked: " + signInAnew,
+	"AADSTS700082":  "nobody used the refresh token for 90 days, so it has expired: " + signInAnew,
+	"AADSTS70008":   "the code or the refresh token has expired (a code lasts ten minutes): " + signInAnew,
+	"AADSTS700081":  "the stored sign-in no longer counts: " + signInAnew,
+	"AADSTS50089":   "the stored sign-in no longer counts: " + signInAnew,
+	"AADSTS54005":   "the code was redeemed before, perhaps by a request whose answer was lost: " + signInAnew,
+	"AADSTS70000":   "the code or the refresh token is not valid, or was withdrawn: " + signInAnew,
+	"AADSTS501481":  "the code belongs to another login URL than the last one: paste the whole address that the browser was sent to",
+	"AADSTS50011":   "auth.redirect_uri is none of those in the app registration: add it there under Authentication, letter by letter",
 	"AADSTS53003":   "a conditional access policy blocks the application: change the policy or the network that the connector runs in",
+	"AADSTS500112":  "auth.redirect_uri differs from the one of the login URL: run generate-login-url again and use its code",
+	"AADSTS70002":   "the code or the refresh token is not valid: " + signInAnew,
+	"AADSTS50132":   "the session was revoked or the password has expired: " + signInAnew,
+	"AADSTS50133":   "the password of the person who signed in was changed: " + signInAnew,
+	"AADSTS700084":  "the refresh token was for a single-page app, which lasts one day: register the redirect URI as Web, and " + signInAnew,
+	"AADSTS50078":   "the second factor has expired: " + signInAnew,
+	"AADSTS50158":   "a conditional access policy asks for more: " + signInAnew,
+	"AADSTS700025":  "the app registration is for a public client: take auth.client_secret out",
+	"AADSTS9002327": "the redirect URI is registered for single-page apps: register it as Web, or as mobile and desktop",
+	"AADSTS65004":   "the person declined to give consent: sign in as somebody who may",
 	"AADSTS1002016": "the login host wants TLS 1.2 or newer: check what lies between here and it",
 	"AADSTS90033":   "Entra ID fails at the moment; it is tried again by itself",
 	"AADSTS90055":   "Entra ID asks for fewer requests; it is tried again by itself",

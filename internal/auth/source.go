@@ -29,6 +29,7 @@ const (
 type token struct {
 	value   string
 	expires time.Time
+	renewAt time.Time // zero: some time before it expires
 }
 
 // issuer asks for a new token, past every cache.
@@ -40,6 +41,7 @@ type TokenSource struct {
 	issue    issuer
 	within   time.Duration // bounds one request for a token, all its round trips included
 	demands  *demands
+	refused  func(stale string)        // is told what the API refused; may be nil
 	expiring []func() audit.Credential // a zero Expires is not known, or never
 	turn     chan struct{}             // holds one element while somebody asks for a token
 
@@ -164,6 +166,9 @@ func (s *TokenSource) lastFailure(awaited bool) error {
 func (s *TokenSource) ask(ctx context.Context, stale string) (string, error) {
 	rctx, cancel := context.WithTimeout(ctx, s.within)
 	defer cancel()
+	if stale != "" && s.refused != nil {
+		s.refused(stale)
+	}
 	fresh, err := s.issue(rctx)
 	if err == nil {
 		err = s.demands.check(fresh.value)
@@ -180,10 +185,15 @@ func (s *TokenSource) ask(ctx context.Context, stale string) (string, error) {
 	switch {
 	case err == nil:
 		life := max(fresh.expires.Sub(now), leastLife)
-		s.current = token{fresh.value, now.Add(life)}
-		s.renewAt = s.current.expires.Add(-margin(life))
+		s.current = token{value: fresh.value, expires: now.Add(life)}
+		s.renewAt = fresh.renewAt
+		if s.renewAt.IsZero() {
+			s.renewAt = s.current.expires.Add(-margin(life))
+		}
 		s.pause = 0
 		return fresh.value, nil
+	case errors.Is(err, errSignedOut):
+		s.current = token{}
 	case s.usable(stale, now):
 		s.failed = nil
 		s.renewAt = now.Add(min(maxRest, s.current.expires.Sub(now)/2))

@@ -30,6 +30,8 @@ func (c Config) choices() ([]choice, bool) {
 		return []choice{perhaps("managed_identity_client_id", "managed_identity_object_id", "managed_identity_resource_id")}, true
 	case MethodWorkloadIdentity:
 		return []choice{one("client_id"), one("federated_token_file"), perhaps("redirect_uri")}, true
+	case MethodAuthorizationCode:
+		return c.delegatedChoices(), true
 	case MethodStatic:
 		return []choice{one("token", "token_file")}, true
 	}
@@ -47,16 +49,13 @@ func (c Config) certificateChoices() []choice {
 }
 
 // methods are those that there are.
-var methods = []string{MethodClientSecret, MethodCertificate, MethodManagedIdentity, MethodWorkloadIdentity, MethodStatic}
+var methods = []string{MethodClientSecret, MethodCertificate, MethodManagedIdentity, MethodWorkloadIdentity, MethodAuthorizationCode, MethodStatic}
 
 // Validate reports every problem, each with the key it is about.
 func (c Config) Validate() error {
 	c = c.fromEnvironment()
 	choices, ok := c.choices()
-	switch {
-	case c.Method == MethodAuthorizationCode:
-		return fmt.Errorf("method: %q does not exist yet; use %s", c.Method, alternatives(methods))
-	case !ok:
+	if !ok {
 		return fmt.Errorf("method: %q is none: name the one to use, nothing is guessed or tried in turn: %s", c.Method, alternatives(methods))
 	}
 	set := map[string]bool{}
@@ -85,7 +84,11 @@ func (c Config) Validate() error {
 // checkValues looks at what stands in the configuration itself. Files are read when they are needed.
 func (c Config) checkValues() []error {
 	var errs []error
-	if c.Method != MethodCertificate {
+	switch c.Method {
+	case MethodCertificate:
+	case MethodAuthorizationCode:
+		return c.checkSignIn()
+	default:
 		return nil
 	}
 	if c.CertificateThumbprint != "" {

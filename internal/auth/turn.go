@@ -1,0 +1,63 @@
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"o365-kafka-connector/internal/audit"
+)
+
+const (
+	// turnTime is how long an instance may talk to the login host before another takes it for dead.
+	turnTime = 30 * time.Second
+	// turnPoll is how often those who wait look.
+	turnPoll = 100 * time.Millisecond
+)
+
+// alone calls do while no other instance and no other call of this one does, so that a refresh token is used once. A
+// turn that was not given back, since its process died, ends after turnTime.
+func (v vault) alone(ctx context.Context, do func(ctx context.Context) error) error {
+	if v.documents == nil {
+		return errNoDocuments
+	}
+	mine := []byte(rand.Text())
+	defer func() {
+		// The turn must not be kept from others because this call was cut off. If it cannot be given back it ends by itself.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer cancel()
+		_, _ = v.documents.SwapDocument(ctx, audit.DocumentSwap{Tenant: v.tenant, Kind: kindTurn, Old: mine})
+	}()
+	if err := v.takeTurn(ctx, mine); err != nil {
+		return err
+	}
+	return do(ctx)
+}
+
+func (v vault) takeTurn(ctx context.Context, mine []byte) error {
+	again := time.NewTicker(turnPoll)
+	defer again.Stop()
+	for {
+		took, err := v.documents.SwapDocument(ctx, audit.DocumentSwap{Tenant: v.tenant, Kind: kindTurn, New: mine, Keep: turnTime})
+		if took || err != nil {
+			return err
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return waited(ctx.Err())
+		}
+	}
+}
+
+func waited(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	return &audit.Fault{
+		Cause: audit.CauseTimeout, Scope: audit.OfTenant, Hint: "nothing: it is tried again by itself",
+		Err: fmt.Errorf("wait for another instance to renew the sign-in: %w", err),
+	}
+}
