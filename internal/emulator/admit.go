@@ -63,7 +63,7 @@ func (c *call) checkToken() *apiError {
 		return fail(http.StatusBadRequest, "AF20011", "Specified tenant ID (%s) does not exist in the system or has been "+
 			"deleted.", c.tenantID)
 	}
-	return c.checkRoles(claims.Roles)
+	return c.checkRoles(append(strings.Fields(claims.Scopes), claims.Roles...))
 }
 
 func (c *call) checkRoles(roles []string) *apiError {

@@ -36,24 +36,25 @@ const maxAge = 7 * 24 * time.Hour
 
 // Config says what an emulator offers. The zero value is one default tenant without records.
 type Config struct {
-	Tenants        []Tenant
-	ContentTypes   []string         // that have records; default all five
-	Seed           uint64           // the same seed, tenants and sizes give the same records
-	Start          time.Time        // where the backlog ends and the live records begin; default: when New is called
-	BacklogRecords int              // records that are there at Start, over all streams
-	Backlog        time.Duration    // how far the backlog reaches back; default 24 h
-	Rate           float64          // records per second from Start on, over all streams
-	RecordsPerBlob int              // default 100; live blobs come about every 2 s and so may hold fewer
-	RecordBytes    int              // average size of a record; 0, or less than they have by nature: not padded
-	Until          time.Time        // blobs created later are never offered; zero: no end
-	Clock          func() time.Time // default time.Now
-	PageSize       int              // blobs per page of a listing; default 200
-	TokenLifetime  time.Duration    // default 1 h
-	IdentityHeader string           // of App Service: the secret that a request for a managed identity's token has to carry
-	StaticToken    string           // a bearer token that is always accepted; empty: none
-	BaseURL        string           // scheme and host in links; default: as the request was addressed
-	Unsubscribed   bool             // no subscription is enabled at the start; default: all are
-	Faults         []Fault
+	Tenants         []Tenant
+	ContentTypes    []string         // that have records; default all five
+	Seed            uint64           // the same seed, tenants and sizes give the same records
+	Start           time.Time        // where the backlog ends and the live records begin; default: when New is called
+	BacklogRecords  int              // records that are there at Start, over all streams
+	Backlog         time.Duration    // how far the backlog reaches back; default 24 h
+	Rate            float64          // records per second from Start on, over all streams
+	RecordsPerBlob  int              // default 100; live blobs come about every 2 s and so may hold fewer
+	RecordBytes     int              // average size of a record; 0, or less than they have by nature: not padded
+	Until           time.Time        // blobs created later are never offered; zero: no end
+	Clock           func() time.Time // default time.Now
+	PageSize        int              // blobs per page of a listing; default 200
+	TokenLifetime   time.Duration    // default 1 h
+	RefreshLifetime time.Duration    // of refresh tokens, from each use on; default 90 days
+	IdentityHeader  string           // of App Service: the secret that a request for a managed identity's token has to carry
+	StaticToken     string           // a bearer token that is always accepted; empty: none
+	BaseURL         string           // scheme and host in links; default: as the request was addressed
+	Unsubscribed    bool             // no subscription is enabled at the start; default: all are
+	Faults          []Fault
 }
 
 // Tenant is one Microsoft 365 organization and the application that reads its feed.
@@ -62,6 +63,8 @@ type Tenant struct {
 	ClientID          string   // default DefaultClientID
 	ClientSecret      string   // default DefaultClientSecret, unless the application proves itself by anything else
 	Permissions       []string // of its tokens; nil: all, empty: none
+	RedirectURIs      []string // where people may be sent after a sign-in; empty: any http address of this machine
+	Public            bool     // the application has no secret
 	RequestsPerMinute int      // 0: no quota
 
 	Certificates []*x509.Certificate   // registered with the application
@@ -90,6 +93,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.RecordsPerBlob, 100)
 	setDefault(&c.PageSize, 200)
 	setDefault(&c.TokenLifetime, time.Hour)
+	setDefault(&c.RefreshLifetime, refreshLife)
 }
 
 func (t *Tenant) setDefaults() {
@@ -128,7 +132,7 @@ func (c Config) Validate() error {
 		}
 	}
 	if c.BacklogRecords < 0 || c.Backlog < 0 || c.Rate < 0 || c.RecordsPerBlob < 0 || c.RecordBytes < 0 ||
-		c.PageSize < 0 || c.TokenLifetime < 0 {
+		c.PageSize < 0 || c.TokenLifetime < 0 || c.RefreshLifetime < 0 {
 		errs = append(errs, errors.New("numbers and durations must not be negative"))
 	}
 	for i, f := range c.Faults {

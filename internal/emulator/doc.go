@@ -42,5 +42,5 @@
 //
 // # Not emulated
 //
-// Webhooks are stored but never called. Delegated sign-in (the authorization code grant) is not offered.
+// Webhooks are stored but never called. Where a person would sign in and consent, the emulator does so at once.
 package emulator

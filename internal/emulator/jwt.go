@@ -18,7 +18,8 @@ type claims struct {
 	NotBefore int64    `json:"nbf"`
 	Expires   int64    `json:"exp"`
 	AppID     string   `json:"appid"`
-	Roles     []string `json:"roles,omitempty"`
+	Roles     []string `json:"roles,omitempty"` // of an application
+	Scopes    string   `json:"scp,omitempty"`   // of an application on behalf of a person
 	Tenant    string   `json:"tid"`
 	Unique    uint64   `json:"uti"` // no two tokens are the same
 	Version   string   `json:"ver"`

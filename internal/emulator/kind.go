@@ -66,9 +66,11 @@ const (
 
 // Faults of the token endpoint.
 const (
-	TokenError    Kind = "token-error"    // code (default invalid_client) with status (default 401); code 503 text alike
-	TokenLifetime Kind = "token-lifetime" // tokens live delay (default 20s)
-	TokenNumbers  Kind = "token-numbers"  // v1 answers with numbers, v2 with numbers as strings
+	TokenError     Kind = "token-error"      // code (default invalid_client) with status (default 401); code 503 text alike
+	TokenLifetime  Kind = "token-lifetime"   // tokens live delay (default 20s)
+	TokenLost      Kind = "token-lost"       // a code or refresh token is used up, and the connection breaks before the answer
+	SignInDeclined Kind = "sign-in-declined" // the person at the browser does not consent
+	TokenNumbers   Kind = "token-numbers"    // v1 answers with numbers, v2 with numbers as strings
 )
 
 // family says what a kind is decided by.
@@ -91,7 +93,7 @@ var kinds = map[Kind]family{
 	ClockOffset: ofRequests,
 	Cut:         ofRequests, SlowBody: ofRequests, NotJSON: ofRequests, ShortJSON: ofRequests, AsObject: ofRequests,
 	Gzip: ofRequests, Chunked: ofRequests, EmptyReply: ofRequests,
-	TokenError: ofTokens, TokenLifetime: ofTokens, TokenNumbers: ofTokens,
+	TokenError: ofTokens, TokenLifetime: ofTokens, TokenNumbers: ofTokens, TokenLost: ofTokens, SignInDeclined: ofTokens,
 }
 
 // Kinds returns the names of all faults, sorted.
@@ -106,6 +108,7 @@ func Kinds() []string {
 // The operations, as faults and statistics name them.
 const (
 	opToken         = "token"
+	opAuthorize     = "authorize" // a browser that comes to sign in
 	opStart         = "start"
 	opStop          = "stop"
 	opSubscriptions = "subscriptions" // the list of subscriptions
@@ -118,7 +121,7 @@ const (
 )
 
 var operations = []string{
-	opToken, opStart, opStop, opSubscriptions, opContent, opPage, opBlob, opNotifications, opSensitive, opUnknown,
+	opToken, opAuthorize, opStart, opStop, opSubscriptions, opContent, opPage, opBlob, opNotifications, opSensitive, opUnknown,
 }
 
 func isOperation(s string) bool { return slices.Contains(operations, s) }

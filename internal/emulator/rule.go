@@ -128,7 +128,7 @@ func (f Fault) concerns(c *call) bool {
 	}
 	switch f.Operation {
 	case "":
-		return (kinds[f.Kind] == ofTokens) == (c.operation == opToken)
+		return (kinds[f.Kind] == ofTokens) == (c.operation == opToken || c.operation == opAuthorize)
 	case opContent:
 		return c.operation == opContent || c.operation == opPage
 	default:

@@ -23,6 +23,7 @@ type Emulator struct {
 	partials      *partials
 	signer        signer
 	vault         *vault
+	signIns       *signIns
 
 	mu    sync.Mutex
 	until time.Time
@@ -37,7 +38,7 @@ func New(config Config) *Emulator {
 	e := &Emulator{
 		config: config, tenants: map[string]*Tenant{}, streams: map[streamKey]*stream{},
 		rules: newRuleBook(config.Seed, config.Faults), stats: newStatistics(), quotas: newQuotas(),
-		partials: newPartials(), signer: newSigner(config.Seed), vault: newVault(config.Tenants), until: config.Until,
+		partials: newPartials(), signer: newSigner(config.Seed), signIns: newSignIns(), vault: newVault(config.Tenants), until: config.Until,
 	}
 	e.addStreams()
 	e.subscriptions = newSubscriptions(e.order, !config.Unsubscribed)

@@ -47,6 +47,8 @@ func (c *call) serveLogin(path string) {
 		c.serveToken(1)
 	case post && rest == "oauth2/v2.0/token":
 		c.serveToken(2)
+	case !post && rest == "oauth2/v2.0/authorize":
+		c.serveAuthorize()
 	case rest == "v2.0/.well-known/openid-configuration" || rest == ".well-known/openid-configuration":
 		c.serveDiscovery(tenant)
 	case c.tenantID == "common" && rest == "discovery/instance":
@@ -77,6 +79,10 @@ func (c *call) serveToken(version int) {
 	c.noteStrayBearer()
 	defer c.record()
 	if c.tokenFaults() {
+		return
+	}
+	if version == 2 && c.delegated() {
+		c.serveGrant()
 		return
 	}
 	resource, problem := c.checkTokenRequest(version)
