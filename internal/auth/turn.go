@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"o365-kafka-connector/internal/audit"
@@ -24,16 +25,40 @@ func (v vault) alone(ctx context.Context, do func(ctx context.Context) error) er
 		return errNoDocuments
 	}
 	mine := []byte(rand.Text())
-	defer func() {
-		// The turn must not be kept from others because this call was cut off. If it cannot be given back it ends by itself.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-		defer cancel()
-		_, _ = v.documents.SwapDocument(ctx, audit.DocumentSwap{Tenant: v.tenant, Kind: kindTurn, Old: mine})
-	}()
+	defer v.giveBack(ctx, mine)
 	if err := v.takeTurn(ctx, mine); err != nil {
 		return err
 	}
 	return do(ctx)
+}
+
+// leftTurns are those that could not be given back, as the store was away.
+type leftTurns struct {
+	mu   sync.Mutex // guards the following
+	list [][]byte
+}
+
+func (l *leftTurns) take() [][]byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list := l.list
+	l.list = nil
+	return list
+}
+
+func (l *leftTurns) add(turn []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = append(l.list, turn)
+}
+
+// giveBack ends a turn, also after its call was cut off: others wait for it.
+func (v vault) giveBack(ctx context.Context, turn []byte) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	if _, err := v.documents.SwapDocument(ctx, audit.DocumentSwap{Tenant: v.tenant, Kind: kindTurn, Old: turn}); err != nil {
+		v.left.add(turn)
+	}
 }
 
 func (v vault) takeTurn(ctx context.Context, mine []byte) error {
@@ -43,6 +68,9 @@ func (v vault) takeTurn(ctx context.Context, mine []byte) error {
 		took, err := v.documents.SwapDocument(ctx, audit.DocumentSwap{Tenant: v.tenant, Kind: kindTurn, New: mine, Keep: turnTime})
 		if took || err != nil {
 			return err
+		}
+		for _, turn := range v.left.take() {
+			v.giveBack(ctx, turn)
 		}
 		select {
 		case <-again.C:

@@ -37,10 +37,11 @@ type vault struct {
 	documents Documents
 	tenant    string // GUID
 	keys      func() (keyring, error)
+	left      *leftTurns
 }
 
 func newVault(c Config, o Options, clientSecret secret.Source) vault {
-	v := vault{documents: o.Documents, tenant: strings.ToLower(o.TenantID)}
+	v := vault{documents: o.Documents, tenant: strings.ToLower(o.TenantID), left: &leftTurns{}}
 	store := secret.NewSource("auth.token_store.key", c.TokenStore.Key, c.TokenStore.KeyFile)
 	if store.Set() {
 		v.keys = func() (keyring, error) { return readKeyring(store) }
