@@ -130,17 +130,31 @@ func newPeople(t *testing.T, c emulator.Config) *people {
 	return p
 }
 
+func (p *people) options() auth.Options {
+	return auth.Options{
+		TenantID: emulator.DefaultTenantID, Authority: p.url, Resource: p.url, Documents: p.shelf,
+		Log: slog.New(slog.NewTextHandler(p.log, nil)),
+	}
+}
+
 // instance is a process with the configuration as it is now.
 func (p *people) instance() *auth.Delegated {
 	p.t.Helper()
-	d, err := auth.NewDelegated(p.config, auth.Options{
-		TenantID: emulator.DefaultTenantID, Authority: p.url, Resource: p.url, Documents: p.shelf,
-		Log: slog.New(slog.NewTextHandler(p.log, nil)),
-	})
+	d, err := auth.NewDelegated(p.config, p.options())
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	return d
+}
+
+// source has the tokens of a further process.
+func (p *people) source() *auth.TokenSource {
+	p.t.Helper()
+	s, err := auth.New(p.config, p.options())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return s
 }
 
 // begin has an instance make a login URL.

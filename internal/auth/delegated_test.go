@@ -30,8 +30,8 @@ func TestCodeIsRedeemedByAnotherProcess(t *testing.T) {
 			}
 			answer := form(p.browse(link))
 			p.config.AuthorizationCode = secret.String(answer)
-			first := p.token(p.instance().Tokens())
-			if again := p.token(p.instance().Tokens()); again != first {
+			first := p.token(p.source())
+			if again := p.token(p.source()); again != first {
 				t.Error("a second instance has another access token")
 			}
 			p.wantSignIns(emulator.SignIns{Begun: 1, Redeemed: 1})
@@ -50,9 +50,9 @@ func TestCodeIsRedeemedByAnotherProcess(t *testing.T) {
 func TestUsedCodeIsNotSentAgain(t *testing.T) {
 	p := newPeople(t, emulator.Config{TokenLifetime: time.Second})
 	p.config.AuthorizationCode = secret.String(p.code())
-	p.token(p.instance().Tokens())
+	p.token(p.source())
 	time.Sleep(1100 * time.Millisecond)
-	p.token(p.instance().Tokens())
+	p.token(p.source())
 	p.wantSignIns(emulator.SignIns{Begun: 1, Redeemed: 1, Refreshed: 1})
 
 	d := p.instance()
@@ -60,34 +60,34 @@ func TestUsedCodeIsNotSentAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := p.Stats().Count("token", "")
-	f := p.refusedWith(p.instance().Tokens(), "used up", "connector login")
+	f := p.refusedWith(p.source(), "used up", "connector login")
 	if f.Cause != audit.CauseCredentials || p.Stats().Count("token", "") != before {
 		t.Errorf("%+v after %d requests", f, p.Stats().Count("token", "")-before)
 	}
 
 	p.config.AuthorizationCode = secret.String(p.code())
-	p.token(p.instance().Tokens())
+	p.token(p.source())
 }
 
 // TestOtherCodeTakesTheSignInsPlace needs no auth-reset, and one that is refused does no harm.
 func TestOtherCodeTakesTheSignInsPlace(t *testing.T) {
 	p := newPeople(t, emulator.Config{})
 	p.config.AuthorizationCode = secret.String(p.code())
-	first := p.token(p.instance().Tokens())
+	first := p.token(p.source())
 	p.config.AuthorizationCode = secret.String(p.code())
-	second := p.token(p.instance().Tokens())
+	second := p.token(p.source())
 	if first == second {
 		t.Error("the new code was ignored")
 	}
 	p.config.AuthorizationCode = "0.code-that-nobody-gave"
-	if third := p.token(p.instance().Tokens()); third != second {
+	if third := p.token(p.source()); third != second {
 		t.Error("a wrong code ended the sign-in")
 	}
 	if !strings.Contains(p.log.String(), "cannot be used") || strings.Contains(p.log.String(), "nobody-gave") {
 		t.Errorf("log:\n%s", p.log)
 	}
 	before := p.Stats().Count("token", "")
-	p.token(p.instance().Tokens())
+	p.token(p.source())
 	if p.Stats().Count("token", "") != before {
 		t.Error("a refused code was sent again")
 	}
@@ -99,7 +99,7 @@ func TestInstancesShareOneRefreshToken(t *testing.T) {
 	p.signedIn()
 	var group sync.WaitGroup
 	for range 6 {
-		s := p.instance().Tokens()
+		s := p.source()
 		group.Go(func() {
 			for end := time.Now().Add(4 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 				if _, err := s.Token(t.Context()); err != nil {
@@ -120,7 +120,7 @@ func TestInstancesShareOneRefreshToken(t *testing.T) {
 func TestRefusedTokenIsRenewedOnce(t *testing.T) {
 	p := newPeople(t, emulator.Config{})
 	p.signedIn()
-	a, b := p.instance().Tokens(), p.instance().Tokens()
+	a, b := p.source(), p.source()
 	stale := p.token(a)
 	p.token(b)
 	var group sync.WaitGroup
@@ -144,7 +144,7 @@ func TestRefusedTokenIsRenewedOnce(t *testing.T) {
 func TestRevokedSignIn(t *testing.T) {
 	p := newPeople(t, emulator.Config{TokenLifetime: time.Second})
 	p.signedIn()
-	s := p.instance().Tokens()
+	s := p.source()
 	p.token(s)
 	p.RevokeSignIns(emulator.DefaultTenantID)
 	time.Sleep(1100 * time.Millisecond)
@@ -154,7 +154,7 @@ func TestRevokedSignIn(t *testing.T) {
 	}
 	before := p.Stats().Count("token", "")
 	for range 3 {
-		p.refusedWith(p.instance().Tokens(), "AADSTS50173")
+		p.refusedWith(p.source(), "AADSTS50173")
 	}
 	if n := p.Stats().Count("token", "") - before; n != 0 {
 		t.Errorf("asked %d times more", n)
@@ -166,8 +166,8 @@ func TestRevokedSignIn(t *testing.T) {
 // TestForgottenSignInEndsEverywhere takes no token for good that was handed out before.
 func TestForgottenSignInEndsEverywhere(t *testing.T) {
 	p := newPeople(t, emulator.Config{})
-	d := p.signedIn()
-	s, other := d.Tokens(), p.instance().Tokens()
+	p.signedIn()
+	s, other := p.source(), p.source()
 	stale := p.token(s)
 	p.token(other)
 	if err := p.instance().Forget(t.Context()); err != nil {
@@ -189,7 +189,7 @@ func errorOf(_ string, err error) error { return err }
 func TestLostSignInIsPutBack(t *testing.T) {
 	p := newPeople(t, emulator.Config{TokenLifetime: time.Second})
 	p.signedIn()
-	s := p.instance().Tokens()
+	s := p.source()
 	p.token(s)
 	old := p.shelf.get("signin")
 	p.shelf.set("signin", nil)
@@ -198,7 +198,7 @@ func TestLostSignInIsPutBack(t *testing.T) {
 	p.shelf.set("signin", old)
 	time.Sleep(1100 * time.Millisecond)
 	p.token(s)
-	p.token(p.instance().Tokens())
+	p.token(p.source())
 	p.wantSignIns(emulator.SignIns{Begun: 1, Redeemed: 1, Refreshed: 2})
 
 	if err := p.instance().Forget(t.Context()); err != nil {
@@ -206,14 +206,14 @@ func TestLostSignInIsPutBack(t *testing.T) {
 	}
 	time.Sleep(1100 * time.Millisecond)
 	p.refusedWith(s, "nobody is signed in") // what was forgotten is not put back
-	p.refusedWith(p.instance().Tokens(), "nobody is signed in")
+	p.refusedWith(p.source(), "nobody is signed in")
 }
 
 // TestStoreAwayWhileRenewing loses no refresh token that was used.
 func TestStoreAwayWhileRenewing(t *testing.T) {
 	p := newPeople(t, emulator.Config{TokenLifetime: time.Second})
 	p.signedIn()
-	s := p.instance().Tokens()
+	s := p.source()
 	p.token(s)
 	time.Sleep(1100 * time.Millisecond)
 	p.shelf.mu.Lock()
@@ -229,7 +229,7 @@ func TestStoreAwayWhileRenewing(t *testing.T) {
 	}
 	p.shelf.away(false)
 	eventually(t, "a token after the store came back", func() bool { _, err := s.Token(t.Context()); return err == nil })
-	p.token(p.instance().Tokens())
+	p.token(p.source())
 	if got := p.SignIns(emulator.DefaultTenantID); got.Reused != 0 {
 		t.Errorf("%+v", got)
 	}
@@ -241,7 +241,7 @@ func TestRedeemingFails(t *testing.T) {
 		p := newPeople(t, emulator.Config{})
 		p.config.AuthorizationCode = secret.String(p.code())
 		p.fault(emulator.Fault{Kind: emulator.TokenError, Status: 503, Operation: "token", First: 1})
-		s := p.instance().Tokens()
+		s := p.source()
 		if f := p.refusedWith(s, "not used up"); f.Cause != audit.CauseServer {
 			t.Errorf("cause %s", f.Cause)
 		}
@@ -251,9 +251,9 @@ func TestRedeemingFails(t *testing.T) {
 		p := newPeople(t, emulator.Config{})
 		p.config.AuthorizationCode = secret.String(p.code())
 		p.fault(emulator.Fault{Kind: emulator.TokenLost, First: 1})
-		p.refusedWith(p.instance().Tokens(), "may be used up", "connector login")
-		p.refusedWith(p.instance().Tokens(), "AADSTS54005", "cannot be used any more", "connector login")
-		p.refusedWith(p.instance().Tokens(), "was refused", "connector login")
+		p.refusedWith(p.source(), "may be used up", "connector login")
+		p.refusedWith(p.source(), "AADSTS54005", "cannot be used any more", "connector login")
+		p.refusedWith(p.source(), "was refused", "connector login")
 		if n := p.Stats().Count("token", ""); n != 2 {
 			t.Errorf("%d requests", n)
 		}
@@ -263,15 +263,15 @@ func TestRedeemingFails(t *testing.T) {
 		p.config.AuthorizationCode = secret.String(p.code())
 		right := p.config.ClientSecret
 		p.config.ClientSecret = "wrong-one"
-		p.refusedWith(p.instance().Tokens(), "AADSTS7000215", "not used up", "auth.client_secret")
+		p.refusedWith(p.source(), "AADSTS7000215", "not used up", "auth.client_secret")
 		p.config.ClientSecret = right
-		p.token(p.instance().Tokens())
+		p.token(p.source())
 	})
 	t.Run("unreachable", func(t *testing.T) {
 		p := newPeople(t, emulator.Config{})
 		p.config.AuthorizationCode = secret.String(p.code())
 		p.url = "http://127.0.0.1:1"
-		if f := p.refusedWith(p.instance().Tokens(), "not used up"); f.Cause != audit.CauseTransport {
+		if f := p.refusedWith(p.source(), "not used up"); f.Cause != audit.CauseTransport {
 			t.Errorf("cause %s", f.Cause)
 		}
 	})
@@ -280,7 +280,7 @@ func TestRedeemingFails(t *testing.T) {
 		answer := p.browse(p.begin(p.instance()))
 		p.shelf.set("login", nil) // 15 minutes later
 		p.config.AuthorizationCode = secret.String(answer)
-		p.refusedWith(p.instance().Tokens(), "none that was begun here", "connector login")
+		p.refusedWith(p.source(), "none that was begun here", "connector login")
 		p.wantSignIns(emulator.SignIns{Begun: 1})
 	})
 }
@@ -304,8 +304,8 @@ func TestDeclinedSignIn(t *testing.T) {
 // TestNoRefreshToken works until the access token expires, and says what is missing.
 func TestSignInEndsWhereNothingRenewsIt(t *testing.T) {
 	p := newPeople(t, emulator.Config{RefreshLifetime: time.Hour})
-	d := p.signedIn()
-	s := d.Tokens()
+	p.signedIn()
+	s := p.source()
 	p.token(s)
 	known := s.Credentials()
 	if len(known) != 1 || known[0].Kind != "sign_in" || time.Until(known[0].Expires).Round(time.Minute) != time.Hour || known[0].Hint == "" {

@@ -174,11 +174,9 @@ const maxSeconds = 10 * 365 * 24 * 3600
 // UnmarshalJSON implements json.Unmarshaler.
 func (s *seconds) UnmarshalJSON(text []byte) error {
 	n, err := strconv.ParseFloat(strings.Trim(string(text), `"`), 64)
-	if err != nil || !(n >= -maxSeconds && n <= maxSeconds) {
-		*s = 0
-		return nil // as good as not there
+	if known := err == nil && n >= -maxSeconds && n <= maxSeconds; known { // else it is as good as not there
+		*s = seconds(n)
 	}
-	*s = seconds(n)
 	return nil
 }
 

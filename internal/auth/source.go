@@ -184,12 +184,12 @@ func (s *TokenSource) ask(ctx context.Context, stale string) (string, error) {
 	now := time.Now()
 	switch {
 	case err == nil:
-		life := max(fresh.expires.Sub(now), leastLife)
-		s.current = token{value: fresh.value, expires: now.Add(life)}
-		s.renewAt = fresh.renewAt
-		if s.renewAt.IsZero() {
-			s.renewAt = s.current.expires.Add(-margin(life))
+		if fresh.renewAt.IsZero() {
+			life := max(fresh.expires.Sub(now), leastLife)
+			fresh.expires = now.Add(life)
+			fresh.renewAt = fresh.expires.Add(-margin(life))
 		}
+		s.current, s.renewAt = fresh, fresh.renewAt
 		s.pause = 0
 		return fresh.value, nil
 	case errors.Is(err, errSignedOut):

@@ -148,10 +148,10 @@ func (v vault) load(ctx context.Context, kind string, into any) (stored []byte, 
 	swapped, err := v.documents.SwapDocument(ctx, audit.DocumentSwap{
 		Tenant: v.tenant, Kind: kind, Old: stored, New: anew, Keep: keeping[kind],
 	})
-	if err != nil || !swapped { // the next one to read it tries again
-		return stored, nil
+	if err == nil && swapped {
+		stored = anew
 	}
-	return anew, nil
+	return stored, nil // else the next one to read it tries again
 }
 
 // change is a document that takes the place of what was stored.
