@@ -75,16 +75,14 @@ func (c *call) checkApplication(form url.Values) *loginError {
 		return &loginError{http.StatusBadRequest, "invalid_request", 90002, "Tenant '" + c.tenantID + "' not found."}
 	case !strings.EqualFold(form.Get("client_id"), c.tenant.ClientID):
 		return &loginError{http.StatusBadRequest, "unauthorized_client", 700016, "Application with identifier '" + form.Get("client_id") + "' was not found in the directory."}
-	case c.tenant.Public && form.Has("client_secret"):
+	case c.tenant.Public && (form.Has("client_secret") || form.Has("client_assertion")):
 		return &loginError{http.StatusUnauthorized, "invalid_client", 700025, "Client is public so neither 'client_assertion' nor 'client_secret' should be presented."}
 	case c.tenant.Public:
 		return nil
-	case !form.Has("client_secret"):
+	case !form.Has("client_secret") && !form.Has("client_assertion"):
 		return &loginError{http.StatusUnauthorized, "invalid_client", 7000218, "The request body must contain the following parameter: 'client_assertion' or 'client_secret'."}
-	case form.Get("client_secret") != c.tenant.ClientSecret:
-		return &loginError{http.StatusUnauthorized, "invalid_client", 7000215, wrongSecret}
 	}
-	return nil
+	return c.checkProof(form.Get("client_secret"))
 }
 
 // provesChallenge checks PKCE, RFC 7636: with a challenge the verifier has to fit, without one there must be none.
