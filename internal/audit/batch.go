@@ -36,9 +36,12 @@ type Batch struct {
 	Attempts    int
 	FirstFailed time.Time
 
+	dropped set // ordinals of records that are left out
+
 	limit   int64
 	spill   func() (File, error)
-	count   int
+	count   int // of events that are not left out
+	total   int // of all
 	records int
 	last    int // ordinal of the last event's record
 	size    int64
@@ -54,10 +57,10 @@ func NewBatch(stream Stream, blob Blob, limit int64, spill func() (File, error))
 	return &Batch{Stream: stream, Blob: blob, limit: limit, spill: spill}
 }
 
-// Len returns the number of events.
+// Len returns the number of events that are not left out.
 func (b *Batch) Len() int { return b.count }
 
-// Records returns the number of records that have events.
+// Records returns the number of records that have events and are not left out.
 func (b *Batch) Records() int { return b.records }
 
 // Size returns the bytes that the events take, keys and headers included.
@@ -96,6 +99,7 @@ func (b *Batch) Append(e Event) error {
 	}
 	b.last = e.Ordinal
 	b.count++
+	b.total++
 	b.size += need
 	if b.file != nil {
 		return b.write(prefix[:head], b.frame, e.Value)
@@ -162,9 +166,32 @@ func (b *Batch) Seal() error {
 	return nil
 }
 
+// Drop leaves out the events of a record from now on. The caller tells how many there are.
+func (b *Batch) Drop(ordinal, events int) {
+	b.dropped.add(ordinal)
+	b.count -= events
+	b.records--
+}
+
 // Events yields the events from the first to the last, as often as it is called. An event's slices are valid until
 // the next one.
 func (b *Batch) Events() iter.Seq2[Event, error] {
+	if len(b.dropped) == 0 {
+		return b.all()
+	}
+	return func(yield func(Event, error) bool) {
+		for e, err := range b.all() {
+			if err == nil && b.dropped.has(e.Ordinal) {
+				continue
+			}
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+func (b *Batch) all() iter.Seq2[Event, error] {
 	if b.file != nil {
 		return b.fromFile()
 	}
@@ -189,7 +216,7 @@ func (b *Batch) fromFile() iter.Seq2[Event, error] {
 		var p frameParser
 		var buf []byte
 		in := bufio.NewReaderSize(io.NewSectionReader(b.file, 0, b.size), 64<<10)
-		for range b.count {
+		for range b.total {
 			e, err := p.read(in, &buf, b.size)
 			if !yield(e, err) || err != nil {
 				return

@@ -14,4 +14,6 @@ type Event struct {
 	Value   []byte
 	Headers []Header
 	Ordinal int // position of its record in the blob, from 0
+
+	Identity Identity // of its record; zero: nobody asks whether it was published before
 }

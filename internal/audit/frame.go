@@ -11,10 +11,11 @@ import (
 
 var errFrame = errors.New("damaged frame of a prepared event")
 
-// appendFrame writes everything of an event but its value, which follows it to the end of the frame: ordinal, topic,
-// key (length + 1, so that 0 is no key) and headers.
+// appendFrame writes everything of an event but its value, which follows it to the end of the frame: ordinal, identity
+// (a length, 0 for none), topic, key (length + 1, so that 0 is no key) and headers.
 func appendFrame(dst []byte, e Event) []byte {
 	dst = binary.AppendUvarint(dst, uint64(e.Ordinal))
+	dst = appendIdentity(dst, e.Identity)
 	dst = binary.AppendUvarint(dst, uint64(len(e.Topic)))
 	dst = append(dst, e.Topic...)
 	if e.Key == nil {
@@ -31,6 +32,15 @@ func appendFrame(dst []byte, e Event) []byte {
 		dst = append(dst, h.Value...)
 	}
 	return dst
+}
+
+func appendIdentity(dst []byte, i Identity) []byte {
+	if i.IsZero() {
+		return append(dst, 0)
+	}
+	dst = append(dst, byte(len(i.Hash)))
+	dst = append(dst, i.Hash[:]...)
+	return binary.AppendUvarint(dst, uint64(i.Hour))
 }
 
 // frameParser takes frames apart. Its events alias the frame and the parser's own header slice.
@@ -90,6 +100,10 @@ func (p *frameParser) parse(frame []byte) (Event, error) {
 func (p *frameParser) head(frame []byte) Event {
 	p.rest, p.failed = frame, false
 	e := Event{Ordinal: int(p.uvarint())}
+	if n := p.uvarint(); n > 0 {
+		copy(e.Identity.Hash[:], p.take(n))
+		e.Identity.Hour = uint32(p.uvarint()) //nolint:gosec // it is what was written
+	}
 	e.Topic = p.intern(p.take(p.uvarint()))
 	if n := p.uvarint(); n > 0 {
 		e.Key = p.take(n - 1)

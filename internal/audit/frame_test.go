@@ -18,6 +18,7 @@ func FuzzFrame(f *testing.F) {
 		want := Event{Topic: topic, Value: value, Ordinal: int(ordinal), Headers: []Header{{name, header}, {name + "2", value}}}
 		if keyed {
 			want.Key = append([]byte{}, key...)
+			want.Identity = Identity{Hash: [12]byte{1, 11: byte(len(key))}, Hour: ordinal}
 		}
 		var p frameParser
 		for range 2 {

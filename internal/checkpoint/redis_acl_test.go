@@ -59,6 +59,7 @@ func everything(t *testing.T, store Store) error {
 		func() error { return h.Release(t.Context()) },
 		func() error { _, err := store.BindPartitions(t.Context(), "g", 12); return err },
 		func() error { return useBudget(t, store) },
+		func() error { return useClaims(t, store) },
 		func() error { return useDocuments(t, store) },
 	}
 	for _, call := range calls {

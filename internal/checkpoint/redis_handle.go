@@ -159,7 +159,7 @@ func applyArguments(d entryDocument) ([]any, error) {
 		return nil, err
 	}
 	args := []any{
-		d.N, hash, d.Position, d.At / int64(time.Second/time.Microsecond), int64(LedgerAge / time.Second), maxGaps,
+		d.N, hash, d.Position, strconv.FormatFloat(ledgerScore(d.At/1000), 'f', 3, 64), int64(LedgerAge / time.Second), maxGaps,
 		packed(d.Done), packed(d.Resolved),
 	}
 	if d.Desired != nil {

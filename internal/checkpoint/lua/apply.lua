@@ -1,4 +1,5 @@
--- ARGV: epoch, n, hash of the entry, position, time of marking and age of the ledger in seconds, most gaps kept,
+-- ARGV: epoch, n, hash of the entry, position, time of marking (with three decimals, which claims are told by) and age
+-- of the ledger in seconds, most gaps kept,
 -- packed done, packed resolved, desired state ('' for none), desired since, new watermark ('' for none), command that
 -- moves it, age in seconds and most of the back-fills kept,
 -- 'replay' or '', 'forget' or '', then watermark, swept, swept fully, subscription tried, start and end of the head as
