@@ -112,8 +112,11 @@ tenants:
 			`line 6: tenants[3].content_types[0]: content type "Audit.Mail" is unknown: use one of Audit.AzureActiveDirectory, Audit.Exchange, Audit.SharePoint, Audit.General, DLP.All`,
 			"line 6: tenants[3].content_types[2]: DLP.All is named twice: keep one",
 		}},
-		"a general problem is told once": {minimal + "dedupe: {records: drop}\n", []string{
-			`line 5: dedupe.records: "drop" does not exist in this version: use "off"`,
+		"a general problem is told once": {minimal + "dedupe: {records: some}\n", []string{
+			`line 5: dedupe.records: "some" is unknown: use "off" or drop`,
+		}},
+		"nobody remembers what was published": {minimal + "checkpoint: {kind: file, path: x}\ndedupe: {records: drop}\n", []string{
+			"line 6: dedupe.records: drop needs checkpoint.kind: redis, where it is kept which records were published",
 		}},
 		"a tenant's own problem": {minimal + "    output: {format: ecs}\n", []string{
 			`line 5: tenants[0].output.format: "ecs" does not exist in this version: use incident or raw`,
@@ -139,7 +142,6 @@ tenants:
 func TestValuesOfLaterVersionsAreRefused(t *testing.T) {
 	for key, text := range map[string]string{
 		"output.format":  "output: {format: ocsf}",
-		"dedupe.records": "dedupe: {records: drop}",
 		"redact.dlp":     "redact: {dlp: hash}",
 		"redact.fields":  "redact: {fields: [UserId]}",
 	} {

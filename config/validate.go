@@ -12,6 +12,7 @@ import (
 	"o365-kafka-connector/internal/auth"
 	"o365-kafka-connector/internal/checkpoint"
 	"o365-kafka-connector/internal/sink"
+	"o365-kafka-connector/internal/transform"
 	"o365-kafka-connector/internal/unit"
 )
 
@@ -57,7 +58,7 @@ func (l *loader) validate(c *Config) {
 		{"source", c.Source.Validate},
 		{"filter", c.Filter.Validate},
 		{"output", c.Output.Validate},
-		{"dedupe", c.Dedupe.Validate},
+		{"dedupe", func() error { return c.validateDedupe(c.Dedupe) }},
 		{"redact", c.Redact.Validate},
 		{"sink", c.Sink.Validate},
 		{"control", c.Control.Validate},
@@ -99,7 +100,7 @@ func (l *loader) validateTenant(c *Config, i int, general map[string]bool) {
 		{"source", t.Source.Validate},
 		{"filter", t.Filter.Validate},
 		{"output", t.Output.Validate},
-		{"dedupe", t.Dedupe.Validate},
+		{"dedupe", func() error { return c.validateDedupe(t.Dedupe) }},
 		{"redact", t.Redact.Validate},
 	}
 	if c.Sink.Kind == sink.KindKafka {
@@ -190,6 +191,14 @@ func (c *Config) validateControl() error {
 		errs = append(errs, errors.New("fetch: false needs control.enabled: true: there would be nothing to do"))
 	}
 	return errors.Join(errs...)
+}
+
+// validateDedupe looks for somebody who remembers what was published.
+func (c *Config) validateDedupe(d transform.DedupeConfig) error {
+	if d.Drops() && c.Checkpoint.Kind == checkpoint.KindFile {
+		return errors.New("records: drop needs checkpoint.kind: redis, where it is kept which records were published")
+	}
+	return d.Validate()
 }
 
 // validate returns what is wrong with the keys that only a tenant has.

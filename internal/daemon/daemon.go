@@ -156,6 +156,9 @@ func (d *Daemon) work(ctx context.Context, s services) error {
 	beside.Go(func() { d.watch(running, s.sink, d.credentials) })
 	r := d.runner(s, deployment)
 	r.Sink = sinkSeam{s.sink, end}
+	if claims, ok := checkpoint.SharedClaims(s.store); ok {
+		r.Claimer = claims
+	}
 	if letters, ok := sink.LettersOf(s.sink); ok {
 		r.Letters = letters
 	}

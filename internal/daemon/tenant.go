@@ -95,7 +95,7 @@ func (t *tenant) settings(s audit.Stream) (pipeline.Settings, error) {
 	first, _ := c.Source.FirstWindow()
 	return pipeline.Settings{
 		Stream: s, Source: sourceSeam{t.client}, Background: sourceSeam{t.client.Background()}, Transform: func() (pipeline.Transform, error) { return build(), nil },
-		Outputs:  len(t.outputs),
+		Outputs: len(t.outputs), Dedupe: c.Dedupe.Drops(),
 		Reread:   reread,
 		Backfill: func(b audit.Backfill) (func() pipeline.Transform, error) { return t.backfill(s, b) },
 		// Where nothing is named, what Microsoft has enabled is read: what is switched off there stays off.

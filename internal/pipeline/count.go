@@ -14,6 +14,7 @@ const (
 	deadLettered = "dead_lettered"
 	published    = "published"
 	filtered     = "filtered"
+	duplicate    = "duplicate"
 )
 
 // count tells the board and the metrics what a commit did.
@@ -31,6 +32,8 @@ func (w *run) count(group []outcome, gaps []audit.Gap, receipt audit.Receipt) {
 			o.job.fill.count(o.batch.Records())
 			w.Meter.Blob(w.Stream, done)
 			w.countFiltered(o.filtered)
+			w.Meter.Records(w.Stream, duplicate, o.duplicates)
+			w.Meter.Undecided(w.Stream, o.undecided)
 			if o.job.letter == nil {
 				w.Meter.Published(w.Stream, since(now, o.job.blob.Created), since(now, o.batch.Oldest))
 			}

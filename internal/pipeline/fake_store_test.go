@@ -119,7 +119,7 @@ func (h *fakeHandle) store(e audit.Entry) {
 	}
 	gone := map[audit.Hash]bool{}
 	for _, x := range e.Done {
-		h.ledger[x], gone[x] = true, true
+		h.ledger[x], h.marks[x], gone[x] = true, e.Time, true
 	}
 	for _, p := range e.Pending {
 		gone[p.Blob.Hash()] = true

@@ -67,13 +67,14 @@ type world struct {
 	exists bool
 	c      audit.Checkpoint
 	ledger map[audit.Hash]bool
+	marks  map[audit.Hash]time.Time // of the entry that marked a blob last
 }
 
 func newWorld() *world {
 	return &world{
 		place: map[string]int{}, when: map[string]time.Time{},
 		partly: map[string]bool{}, delivered: map[string]int{}, fetches: map[string]int{}, enabled: true,
-		ledger: map[audit.Hash]bool{}, headers: map[string]string{}, tries: map[string]int{},
+		ledger: map[audit.Hash]bool{}, marks: map[audit.Hash]time.Time{}, headers: map[string]string{}, tries: map[string]int{},
 	}
 }
 
@@ -286,6 +287,7 @@ type noMeter struct{ fenced *atomic.Int32 }
 func (noMeter) Blob(audit.Stream, string)                            {}
 func (noMeter) Records(audit.Stream, string, int)                    {}
 func (noMeter) Filtered(audit.Stream, string, int)                   {}
+func (noMeter) Undecided(audit.Stream, int)                          {}
 func (noMeter) DeadLetter(audit.Stream, audit.Cause)                 {}
 func (noMeter) Gap(audit.Stream, audit.Cause)                        {}
 func (noMeter) Published(audit.Stream, time.Duration, time.Duration) {}
@@ -328,10 +330,15 @@ func (w *world) runFor(t *testing.T, d time.Duration, change ...func(*Settings))
 	for _, c := range change {
 		c(&s)
 	}
+	superviseFor(t, r, s, d)
+	return r
+}
+
+func superviseFor(t *testing.T, r *Runner, s Settings, d time.Duration) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	defer cancel()
 	r.Supervise(ctx, s)
-	return r
 }
 
 // lost returns the records that were not delivered, repeated those that were more than once.

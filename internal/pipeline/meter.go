@@ -10,10 +10,12 @@ import (
 type Meter interface {
 	// Blob counts a blob by result: done, pending or dead_lettered.
 	Blob(s audit.Stream, result string)
-	// Records counts records by result: published, filtered or dead_lettered.
+	// Records counts records by result: published, filtered, duplicate or dead_lettered.
 	Records(s audit.Stream, result string, n int)
 	// Filtered counts records that a rule of a filter dropped, from one output or from all.
 	Filtered(s audit.Stream, rule string, n int)
+	// Undecided counts records that were published although another blob may have published them.
+	Undecided(s audit.Stream, n int)
 	// DeadLetter counts a dead letter.
 	DeadLetter(s audit.Stream, cause audit.Cause)
 	// Gap counts a stretch that will never be read.

@@ -121,7 +121,11 @@ func (w *run) commit(ctx context.Context, group []outcome) (err error) {
 	if err != nil {
 		return fmt.Errorf("ask ledger: %w", err)
 	}
-	c := w.compose(fresh)
+	at := time.Now().UTC()
+	if err := w.dropDuplicates(ctx, fresh, at); err != nil {
+		return err
+	}
+	c := w.compose(fresh, at)
 	receipt, err := w.deliver(ctx, c)
 	if err != nil {
 		return fmt.Errorf("publish: %w", err)
@@ -163,8 +167,8 @@ func (w *run) fresh(ctx context.Context, group []outcome) ([]outcome, error) {
 }
 
 // compose puts a group together.
-func (w *run) compose(group []outcome) audit.Commit {
-	c := audit.Commit{Entry: audit.Entry{N: w.ledger.next(), Epoch: w.epoch, Time: time.Now().UTC(), Progress: w.ledger.at()}}
+func (w *run) compose(group []outcome, at time.Time) audit.Commit {
+	c := audit.Commit{Entry: audit.Entry{N: w.ledger.next(), Epoch: w.epoch, Time: at, Progress: w.ledger.at()}}
 	var lost []audit.DeadLetter // that are no gap yet
 	for _, o := range group {
 		switch {

@@ -20,6 +20,7 @@ type Settings struct {
 	Transform     func() (Transform, error) // a new one for each worker
 	Outputs       int                       // how many events a record may have at most; 0: one
 	Backfill      FillTransform             // nil: back-fills fail
+	Dedupe        bool                      // drop records that another blob has published; needs a Claimer
 	Reread        func([]byte) Content      // the record that a dead letter holds; nil: it cannot be put back
 	AutoSubscribe bool
 	FirstFetch    time.Duration // how far back a new stream begins
@@ -44,6 +45,7 @@ type Runner struct {
 	Sink        Sink
 	Letters     Letters // nil: the sink keeps none that could be read back
 	Checkpoints Checkpointer
+	Claimer     Claimer  // nil: no stream drops duplicates
 	Operator    Operator // nil: nobody asks for anything
 	Meter       Meter
 	Board       *Board

@@ -42,8 +42,10 @@ type outcome struct {
 
 	snapshot bool // everything but the ledger is to be written
 
-	filtered filtering
-	reserved *Reservation
+	filtered   filtering
+	duplicates int // records that were published before
+	undecided  int // records that another blob may have published
+	reserved   *Reservation
 }
 
 // release gives back what the outcome holds.
@@ -284,7 +286,12 @@ func (p worker) fill(b *audit.Batch, content Content) (f filtering, err error) {
 			continue
 		}
 		b.Note(r.Created)
+		var identity audit.Identity
+		if p.identified(p.job) {
+			identity = audit.IdentityOf(current)
+		}
 		for _, e := range p.job.refused(events) {
+			e.Identity = identity
 			if err := b.Append(e); err != nil {
 				return f, err
 			}

@@ -32,6 +32,7 @@ type Metrics struct {
 	blobs            *prometheus.CounterVec
 	records          *prometheus.CounterVec
 	filtered         *prometheus.CounterVec
+	undecided        *prometheus.CounterVec
 	deadLetters      *prometheus.CounterVec
 	requests         *prometheus.CounterVec
 	throttled        *prometheus.CounterVec
@@ -50,7 +51,7 @@ func NewMetrics() *Metrics {
 	m.registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		m.availabilityLag, m.eventAge, m.requestSeconds, m.publishSeconds,
-		m.gaps, m.blobs, m.records, m.filtered, m.deadLetters, m.requests, m.throttled, m.checkpointErrors, m.fenced,
+		m.gaps, m.blobs, m.records, m.filtered, m.undecided, m.deadLetters, m.requests, m.throttled, m.checkpointErrors, m.fenced,
 		m.rebalances, m.logMessages)
 	for _, l := range levels() {
 		m.logMessages.WithLabelValues(l)
@@ -73,6 +74,7 @@ func (m *Metrics) makeCounters() {
 	m.blobs = counter("blobs_total", "Blobs by result.", "result")
 	m.records = counter("records_total", "Records by result.", "result")
 	m.filtered = counter("records_filtered_total", "Records that a rule of a filter dropped, from one output or from all.", "rule")
+	m.undecided = counter("dedupe_undecided_total", "Records published although another blob may have published them: nobody knows that it is done.")
 	m.deadLetters = counter("dead_letters_total", "Blobs and records refused for good, by cause.", "cause")
 	m.requests = counter("api_requests_total", "Requests to the Management Activity API, by operation and answer.", "operation", "code")
 	m.throttled = counter("throttled_seconds_total", "Time spent waiting for the request budget or after a throttling answer.")
@@ -102,13 +104,13 @@ func (m *Metrics) Prepare(s audit.Stream) {
 	for _, v := range []*prometheus.HistogramVec{m.availabilityLag, m.eventAge, m.requestSeconds, m.publishSeconds} {
 		v.WithLabelValues(labels(s)...)
 	}
-	for _, v := range []*prometheus.CounterVec{m.gaps, m.throttled, m.checkpointErrors, m.fenced} {
+	for _, v := range []*prometheus.CounterVec{m.gaps, m.throttled, m.checkpointErrors, m.fenced, m.undecided} {
 		v.WithLabelValues(labels(s)...)
 	}
 	for _, result := range []string{"done", "pending", "dead_lettered"} {
 		m.blobs.WithLabelValues(labels(s, result)...)
 	}
-	for _, result := range []string{"published", "filtered", "dead_lettered"} {
+	for _, result := range []string{"published", "filtered", "duplicate", "dead_lettered"} {
 		m.records.WithLabelValues(labels(s, result)...)
 	}
 	for _, cause := range deadLetterCauses() {
@@ -155,6 +157,11 @@ func (m *Metrics) Records(s audit.Stream, result string, n int) {
 // Filtered counts n records that a rule of a filter dropped.
 func (m *Metrics) Filtered(s audit.Stream, rule string, n int) {
 	m.filtered.WithLabelValues(labels(s, rule)...).Add(float64(n))
+}
+
+// Undecided counts n records that may have been published twice, rather than not at all.
+func (m *Metrics) Undecided(s audit.Stream, n int) {
+	m.undecided.WithLabelValues(labels(s)...).Add(float64(n))
 }
 
 // DeadLetter counts a dead letter.

@@ -35,25 +35,32 @@ func (c OutputConfig) Validate() error {
 	}
 }
 
+// What becomes of a record that was published before.
+const (
+	DedupeOff  = "off"
+	DedupeDrop = "drop"
+)
+
 // DedupeConfig is the section dedupe: what happens to a record that Microsoft delivers in several blobs.
 type DedupeConfig struct {
 	Records string `yaml:"records"`
 }
 
 // SetDefaults passes duplicates on.
-func (c *DedupeConfig) SetDefaults() { c.Records = "off" }
+func (c *DedupeConfig) SetDefaults() { c.Records = DedupeOff }
 
 // Validate reports what this version cannot do.
 func (c DedupeConfig) Validate() error {
 	switch c.Records {
-	case "off":
+	case DedupeOff, DedupeDrop:
 		return nil
-	case "drop":
-		return errors.New(`records: "drop" does not exist in this version: use "off"`)
 	default:
-		return fmt.Errorf(`records: %q is unknown: use "off"`, c.Records)
+		return fmt.Errorf(`records: %q is unknown: use "off" or drop`, c.Records)
 	}
 }
+
+// Drops reports whether records that another blob has published are dropped.
+func (c DedupeConfig) Drops() bool { return c.Records == DedupeDrop }
 
 // RedactConfig is the section redact: what is taken out of records.
 type RedactConfig struct {

@@ -126,7 +126,6 @@ func TestWhatDoesNotExistIsRefused(t *testing.T) {
 		`output: {format: ocsf}`:     `format: "ocsf" does not exist in this version`,
 		`output: {format: Incident}`: `format: "Incident" is unknown`,
 		`output: {format: ""}`:       `format: "" is unknown`,
-		`dedupe: {records: drop}`:    `records: "drop" does not exist in this version`,
 		`dedupe: {records: yes}`:     `records: "yes" is unknown`,
 		`redact: {fields: [UserId]}`: `fields: redaction does not exist in this version`,
 		`redact: {dlp: hash}`:        `dlp: "hash" does not exist in this version`,
