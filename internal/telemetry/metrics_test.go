@@ -21,6 +21,7 @@ var contract = map[string]string{
 	"gaps_total":                             `{content_type="Audit.Exchange",tenant_name="contoso"} 0`,
 	"blobs_total":                            `{content_type="Audit.Exchange",result="done",tenant_name="contoso"} 0`,
 	"records_total":                          `{content_type="Audit.Exchange",result="published",tenant_name="contoso"} 0`,
+	"dedupe_undecided_total":                 `{content_type="Audit.Exchange",tenant_name="contoso"} 0`,
 	"dead_letters_total":                     `{cause="expired",content_type="Audit.Exchange",tenant_name="contoso"} 0`,
 	"api_requests_total":                     `{code="200",content_type="Audit.Exchange",operation="list-content",tenant_name="contoso"} 0`,
 	"api_request_seconds":                    `_count{content_type="Audit.Exchange",tenant_name="contoso"} 0`,
