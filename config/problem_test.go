@@ -141,9 +141,9 @@ tenants:
 // What a later version brings is refused by name, and the value that exists is taken.
 func TestValuesOfLaterVersionsAreRefused(t *testing.T) {
 	for key, text := range map[string]string{
-		"output.format":  "output: {format: ocsf}",
-		"redact.dlp":     "redact: {dlp: hash}",
-		"redact.fields":  "redact: {fields: [UserId]}",
+		"output.format": "output: {format: ocsf}",
+		"redact.dlp":    "redact: {dlp: hash}",
+		"redact.fields": "redact: {fields: [UserId]}",
 	} {
 		t.Run(key, func(t *testing.T) {
 			found := false
