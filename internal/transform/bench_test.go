@@ -25,7 +25,7 @@ const signIn = `{"CreationTime":"2026-11-23T09:12:44","Id":"7b1c2f0e-56a1-4d0b-8
 	`"ErrorNumber":"0"}`
 
 func BenchmarkEvent(b *testing.B) {
-	for _, format := range []string{FormatRaw, FormatIncident} {
+	for _, format := range []string{FormatRaw, FormatIncident, FormatOCSF} {
 		b.Run(format, func(b *testing.B) {
 			o := options()
 			o.Output.Format = format
@@ -45,7 +45,7 @@ func BenchmarkEvent(b *testing.B) {
 }
 
 func TestEventAllocatesNothing(t *testing.T) {
-	for _, format := range []string{FormatRaw, FormatIncident} {
+	for _, format := range []string{FormatRaw, FormatIncident, FormatOCSF} {
 		o := options()
 		o.Output.Format = format
 		o.Topic = "o365.{workload}.{record_type}"
@@ -53,15 +53,19 @@ func TestEventAllocatesNothing(t *testing.T) {
 		o.Filter.Operations = List{"userLOGGEDin"}
 		x := transformer(t, o)
 		r := record(signIn)
-		if n := testing.AllocsPerRun(100, func() { _, _, _ = x.Event(blob, r) }); n != 0 {
-			t.Errorf("%s: %v allocations for a record, want none", format, n)
+		want := 0.0
+		if format == FormatOCSF {
+			want = 1 // to read an address
+		}
+		if n := testing.AllocsPerRun(100, func() { _, _, _ = x.Event(blob, r) }); n > want {
+			t.Errorf("%s: %v allocations for a record, want %v", format, n, want)
 		}
 	}
 }
 
 func TestGrowthIsRight(t *testing.T) {
 	r := record(signIn)
-	for _, format := range []string{FormatRaw, FormatIncident} {
+	for _, format := range []string{FormatRaw, FormatIncident, FormatOCSF} {
 		o := options()
 		o.Output.Format = format
 		x := transformer(t, o)

@@ -12,27 +12,36 @@ const (
 	FormatIncident = "incident"
 	// FormatRaw is the record byte for byte.
 	FormatRaw = "raw"
+	// FormatOCSF is an event of the Open Cybersecurity Schema Framework, see package ocsf.
+	FormatOCSF = "ocsf"
 )
+
+const formats = FormatIncident + ", " + FormatRaw + " or " + FormatOCSF
 
 // OutputConfig is the section output: what an event looks like.
 type OutputConfig struct {
 	Format       string `yaml:"format"`
 	IncidentType string `yaml:"incident_type"` // value of the incident's type; empty: no type
+	RawData      bool   `yaml:"raw_data"`      // ocsf: add the record itself, as a string
 }
 
 // SetDefaults chooses incidents without a type.
 func (c *OutputConfig) SetDefaults() { c.Format = FormatIncident }
 
-// Validate reports a format that does not exist.
+// Validate reports a format that does not exist, and what it does not have.
 func (c OutputConfig) Validate() error {
+	var errs []error
 	switch c.Format {
-	case FormatIncident, FormatRaw:
-		return nil
-	case "ecs", "ocsf":
-		return fmt.Errorf("format: %q does not exist in this version: use %s or %s", c.Format, FormatIncident, FormatRaw)
+	case FormatIncident, FormatRaw, FormatOCSF:
+	case "ecs":
+		errs = append(errs, fmt.Errorf("format: %q does not exist in this version: use %s", c.Format, formats))
 	default:
-		return fmt.Errorf("format: %q is unknown: use %s or %s", c.Format, FormatIncident, FormatRaw)
+		errs = append(errs, fmt.Errorf("format: %q is unknown: use %s", c.Format, formats))
 	}
+	if c.RawData && c.Format != FormatOCSF {
+		errs = append(errs, fmt.Errorf("raw_data: counts only with format %s: leave it out", FormatOCSF))
+	}
+	return errors.Join(errs...)
 }
 
 // What becomes of a record that was published before.

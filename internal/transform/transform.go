@@ -1,5 +1,5 @@
-// Package transform filters records and turns them into events: the record byte for byte (raw), or wrapped as Cortex
-// XSOAR's Microsoft Management Activity integration does (incident).
+// Package transform filters records and turns them into events: the record byte for byte (raw), wrapped as Cortex
+// XSOAR's Microsoft Management Activity integration does (incident), or mapped to OCSF (ocsf).
 //
 // A Transformer reuses its buffers: in the common case it allocates nothing for a record.
 package transform
@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"o365-kafka-connector/internal/audit"
+	"o365-kafka-connector/internal/transform/ocsf"
 )
 
 // Options say what becomes of the records of one stream.
@@ -33,6 +34,7 @@ type Transformer struct {
 	blob    audit.Blob // the blob that source was made for
 	source  []byte     // the end of an incident, the same for all records of the blob
 	topics  topicNames
+	ocsf    *ocsf.Encoder // nil: another format
 	value   []byte
 	place   []byte
 	small   []byte
@@ -44,7 +46,9 @@ type settings struct {
 	stream    audit.Stream
 	filter    *Filter
 	format    string
+	version   string // of the format, as the header has it
 	incident  bool
+	rawData   bool
 	kind      []byte // the incident's type as a member, or nothing
 	topic     string // empty: it differs from record to record
 	keyKind   Key
@@ -63,7 +67,7 @@ func New(o Options) (func() *Transformer, error) {
 		return nil, fmt.Errorf("transform records of %s: %w", o.Stream, err)
 	}
 	s := settings{
-		stream: o.Stream, filter: filter, format: o.Output.Format, incident: o.Output.Format == FormatIncident,
+		stream: o.Stream, filter: filter, format: o.Output.Format, version: o.Output.version(), incident: o.Output.Format == FormatIncident, rawData: o.Output.RawData,
 		kind: typeMember(o.Output.IncidentType), keyKind: key, tenantKey: []byte(o.Stream.Tenant.ID),
 		shared: append(outputHeaders(o), streamHeaders(o)...),
 	}
@@ -76,7 +80,11 @@ func New(o Options) (func() *Transformer, error) {
 		return nil, fmt.Errorf("transform records of %s: topic %s serves something else: choose another for events", o.Stream, name)
 	}
 	return func() *Transformer {
-		return &Transformer{settings: s, topics: newTopicNames(bound, o.Topics)}
+		t := &Transformer{settings: s, topics: newTopicNames(bound, o.Topics)}
+		if s.format == FormatOCSF {
+			t.ocsf = ocsf.NewEncoder(ocsf.Options{Stream: s.stream, RawData: s.rawData})
+		}
+		return t
 	}, nil
 }
 
@@ -84,7 +92,7 @@ func New(o Options) (func() *Transformer, error) {
 func outputHeaders(o Options) []audit.Header {
 	return appendHeader(nil,
 		"content-type", "application/json",
-		"format", o.Output.Format,
+		"format", o.Output.version(),
 	)
 }
 
@@ -142,8 +150,11 @@ func (t *Transformer) topicOf(r *audit.Record) string {
 // event turns a record that passes the filter into an event.
 func (t *Transformer) event(b audit.Blob, r *audit.Record, topic string) audit.Event {
 	e := audit.Event{Topic: topic, Key: t.key(b, r), Value: r.Raw, Headers: t.eventHeaders(r), Ordinal: r.Ordinal}
-	if t.incident {
+	switch {
+	case t.incident:
 		e.Value = t.appendIncident(b, r)
+	case t.ocsf != nil:
+		e.Value = t.appendOCSF(b, r)
 	}
 	return e
 }
@@ -174,8 +185,13 @@ func (t *Transformer) eventHeaders(r *audit.Record) []audit.Header {
 // Growth tells how many bytes of event, key and headers included, a byte of record becomes on average. Measured on
 // records of 1 to 2 KB; a record of a few hundred bytes triples.
 func (t *Transformer) Growth() float64 {
-	if t.incident {
+	switch {
+	case t.incident:
 		return 1.8
+	case t.rawData:
+		return 3.6
+	case t.ocsf != nil:
+		return 2.4
 	}
 	return 1.1
 }

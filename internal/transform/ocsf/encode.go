@@ -44,8 +44,7 @@ type Encoder struct {
 	inner       tree.Tree // JSON within a text of the record
 	innerOf     tree.Node
 	innerText   []byte
-	address     facts.Address // of addressOf
-	addressOf   tree.Node
+	port        uint16 // of the IP address that was written last
 	row         *row
 	visit       visit // of a value, of a condition, and of either within a text
 	asking      visit
@@ -81,7 +80,7 @@ func (e *Encoder) Append(dst []byte, b audit.Blob, r *audit.Record) []byte {
 func (e *Encoder) begin(b audit.Blob, r *audit.Record) {
 	e.blob, e.source, e.raw = b, r, e.rawData || r.Malformed != ""
 	e.marks.reset()
-	e.innerOf, e.addressOf = tree.None, tree.None
+	e.innerOf, e.port = tree.None, 0
 	clear(e.top)
 	if e.record.Parse(r.Raw) != nil {
 		e.raw = true

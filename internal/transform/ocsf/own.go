@@ -35,6 +35,15 @@ func ownListed(e *Encoder, _ *value) bool {
 	return true
 }
 
+// ownPort writes the port of the IP address that was written last.
+func ownPort(e *Encoder, _ *value) bool {
+	if e.port != 0 {
+		e.out = strconv.AppendUint(e.out, uint64(e.port), 10)
+	}
+	e.port = 0
+	return true
+}
+
 // ownStream writes where the record comes from.
 func ownStream(e *Encoder, v *value) bool {
 	text := ""

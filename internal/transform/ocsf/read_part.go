@@ -2,7 +2,6 @@ package ocsf
 
 import (
 	"bytes"
-	"strconv"
 
 	"o365-kafka-connector/internal/transform/facts"
 	"o365-kafka-connector/internal/transform/tree"
@@ -30,34 +29,14 @@ func isGUID(text []byte) bool {
 	return true
 }
 
-// addressAt reads an address, of which IP address and port are asked for one after the other.
-func (e *Encoder) addressAt(v *visit, n tree.Node) facts.Address {
-	if v.tree != &e.record || e.addressOf != n {
-		e.address, e.addressOf = facts.ParseAddress(v.tree.Text(n)), tree.None
-		if v.tree == &e.record {
-			e.addressOf = n
-		}
-	}
-	return e.address
-}
-
+// readIP writes an IP address, and remembers its port for the attribute that follows.
 func readIP(e *Encoder, v *visit, n tree.Node) bool {
-	a := e.addressAt(v, n)
+	a := facts.ParseAddress(v.tree.Text(n))
 	if !a.IP.IsValid() {
 		return false
 	}
-	v.loose = len(a.Host) > 0
+	v.loose, e.port = len(a.Host) > 0, a.Port
 	e.out = append(a.IP.AppendTo(append(e.out, '"')), '"')
-	return true
-}
-
-// readPort writes the port of an IP address.
-func readPort(e *Encoder, v *visit, n tree.Node) bool {
-	a := e.addressAt(v, n)
-	if !a.IP.IsValid() || a.Port == 0 {
-		return false
-	}
-	e.out = strconv.AppendUint(e.out, uint64(a.Port), 10)
 	return true
 }
 
