@@ -49,7 +49,12 @@ func New(c Config, o Options) (*TokenSource, error) {
 		return nil, err
 	}
 	made.within = 2 * o.Timeout
-	made.demands = &demands{tenant: o.TenantID, resource: o.Resource, contentTypes: o.ContentTypes, foreign: o.Foreign, log: o.Log}
+	made.demands = &demands{
+		tenant: o.TenantID, resource: o.Resource, contentTypes: o.ContentTypes, foreign: o.Foreign, hintSame: hintSame, log: o.Log,
+	}
+	if c.Method == MethodStatic {
+		made.demands.hintSame = hintSameStatic
+	}
 	return made, nil
 }
 

@@ -139,6 +139,7 @@ func TestRenewOnlyWhatIsStale(t *testing.T) {
 }
 
 func TestShortLivedTokensAreUsedForMostOfTheirLife(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t, plainServer)
 	a.lifetime = 2 * time.Second
 	s := a.source(t)
@@ -150,6 +151,7 @@ func TestShortLivedTokensAreUsedForMostOfTheirLife(t *testing.T) {
 }
 
 func TestFailedRenewalUsesTheTokenOn(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t, plainServer)
 	a.lifetime = 3 * time.Second
 	s := a.source(t)
@@ -233,6 +235,7 @@ func TestUnreachable(t *testing.T) {
 }
 
 func TestWaitersShareAFailure(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t, plainServer)
 	release := make(chan struct{})
 	h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { <-release; w.WriteHeader(http.StatusBadRequest) })

@@ -27,7 +27,10 @@ const (
 	hintGrant = "add the application permission %s of the Office 365 Management APIs to the app registration and grant admin " +
 		"consent; a managed identity is given it by an app role assignment"
 	hintOtherTenant = "the application signed in to another tenant: check the tenant id and the authority; a managed identity belongs to one tenant"
-	hintAudience    = "check cloud and base_url; a static token has to be made for this resource"
+	hintSame        = "the token is refused and no other is given out: check cloud, base_url and that the application belongs to this " +
+		"tenant; a host gives out new tokens of a managed identity only when the old ones expire"
+	hintSameStatic = "the static token was refused or has expired: put a new one into auth.token or the file of auth.token_file, or use another method"
+	hintAudience   = "check cloud and base_url; a static token has to be made for this resource"
 )
 
 // demands are what an access token has to say of itself. Whoever reads it decides alone; a token that cannot work is
@@ -35,7 +38,8 @@ const (
 type demands struct {
 	tenant, resource string
 	contentTypes     []string
-	foreign          bool // nothing is demanded
+	foreign          bool   // nothing is demanded
+	hintSame         string // if a renewed token is the one before
 	log              *slog.Logger
 
 	lacking atomic.Bool // the last token has no permission for DLP.All, which is to be read

@@ -9,6 +9,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	azcloud "github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 )
 
@@ -83,6 +84,8 @@ const noDiscovery = true
 // witness remembers the last answer, and how far the authority's clock is from ours.
 type witness struct {
 	last *http.Response // nil if the last request got none
+	body []byte         // of last, unless it has a token in it
+	err  error          // of the last request, in the transport's own words
 	skew time.Duration
 }
 
@@ -93,15 +96,20 @@ const minSkew = 30 * time.Second
 func (w *witness) Do(r *policy.Request) (*http.Response, error) {
 	w.last = nil
 	response, err := r.Next()
+	w.err = err
 	if err != nil {
 		return nil, err
 	}
 	w.note(response)
+	if response.StatusCode != http.StatusOK {
+		w.body, _ = runtime.Payload(response) // can be read again
+	}
 	return response, nil
 }
 
+// note takes note of an answer, whose body is read by somebody else.
 func (w *witness) note(response *http.Response) {
-	w.last = response
+	w.last, w.body = response, nil
 	if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
 		w.skew = time.Until(date)
 	}

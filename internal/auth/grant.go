@@ -119,8 +119,7 @@ func (e *endpoint) refused(response *http.Response, body []byte) error {
 		Error string `json:"error"`
 	}
 	_ = json.Unmarshal(body, &answer) // else it is not the login host that answered
-	response.Body = io.NopCloser(bytes.NewReader(body))
-	f, _ := errors.AsType[*audit.Fault](refusal{from: e.authority, seen: &witness{last: response}}.fault(errNoTokens))
+	f, _ := errors.AsType[*audit.Fault](refusal{from: e.authority, seen: &witness{last: response, body: body}}.fault(errNoTokens))
 	if f.Hint == hintAny && answer.Error == "invalid_grant" {
 		f.Hint = signInAnew
 	}

@@ -8,6 +8,7 @@ const (
 	hintNetwork    = "the login host cannot be reached: check the network, source.proxy, source.ca_file and authority"
 	hintBetween    = "something between here and the login host answered: check source.proxy and authority"
 	hintNoIdentity = "no managed identity answers here: run on an Azure host that has one and can be reached from this container, or choose another auth.method"
+	hintArc        = "the key of Azure Arc cannot be read: let the connector run as a member of the group himds"
 	hintIdentity   = "the host has no such identity: assign one (az vm identity assign), and check auth.managed_identity_client_id"
 )
 

@@ -83,7 +83,7 @@ func identityEndpoint() string {
 // secret and answer for its own machine.
 func localClient(o Options) (*http.Client, error) {
 	o.Proxy = false
-	client, err := newHTTPClient(o, false)
+	client, err := baseClient(o)
 	if err != nil || os.Getenv(metadataVariable) == "" {
 		return client, err
 	}

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -38,7 +38,7 @@ func (r refusal) fault(err error) error {
 	if response == nil {
 		return r.unanswered(err)
 	}
-	message := r.clean(description(response))
+	message := r.clean(r.seen.description())
 	f := &audit.Fault{
 		Scope: audit.OfTenant,
 		Err:   fmt.Errorf("get a token from %s: HTTP %d: %s", r.from, response.StatusCode, message),
@@ -50,8 +50,11 @@ func (r refusal) fault(err error) error {
 	case code >= 500 || code == http.StatusRequestTimeout || r.managed && code == http.StatusGone:
 		f.Cause, f.RetryAfter = audit.CauseServer, retryAfter(response)
 		f.Hint = "Entra ID fails at the moment; it is tried again by itself"
-	case code < 300: // the library made no sense of it
+	case code < 300: // not told, since there may be a token in it
 		f.Cause, f.Hint = audit.CauseTransport, r.choose(hintBetween, hintNoIdentity)
+		f.Err = fmt.Errorf("get a token from %s: its answer is none that holds a token", r.from)
+	case r.managed && strings.HasPrefix(response.Header.Get("WWW-Authenticate"), "Basic realm="): // how Azure Arc begins, before it names a file that only some may read
+		f.Cause, f.Hint = audit.CauseCredentials, hintArc
 		f.Err = fmt.Errorf("get a token from %s: %s", r.from, r.clean(err.Error()))
 	case code < 400 || code == http.StatusProxyAuthRequired:
 		f.Cause, f.Hint = audit.CauseTransport, r.choose(hintBetween, hintNoIdentity)
@@ -85,7 +88,10 @@ func (e localError) Unwrap() error { return e.error }
 // unanswered is for whatever happened before an answer came.
 func (r refusal) unanswered(err error) error {
 	cause, advice := audit.CauseTransport, r.choose(hintNetwork, hintNoIdentity)
-	if errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), context.DeadlineExceeded.Error()) {
+	if r.seen != nil && r.seen.err != nil {
+		err = r.seen.err
+	}
+	if late, ok := errors.AsType[net.Error](err); ok && late.Timeout() {
 		cause = audit.CauseTimeout
 	}
 	return &audit.Fault{
@@ -105,19 +111,18 @@ func hint(message, otherwise string) string {
 }
 
 // description returns Entra ID's own words, or the beginning of whatever answered.
-func description(response *http.Response) string {
-	body, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
-	if err != nil && len(body) == 0 {
-		return response.Status
-	}
+func (w *witness) description() string {
 	var answer struct {
 		Error       string `json:"error"`
 		Description string `json:"error_description"`
 	}
-	if json.Unmarshal(body, &answer) == nil && answer.Error != "" {
+	switch {
+	case len(w.body) == 0:
+		return w.last.Status
+	case json.Unmarshal(w.body, &answer) == nil && answer.Error != "":
 		return answer.Error + ": " + answer.Description
 	}
-	return string(body)
+	return string(w.body[:min(len(w.body), 8*maxMessage)])
 }
 
 // clean makes one short line of a text from outside.

@@ -170,7 +170,13 @@ func (s *TokenSource) ask(ctx context.Context, stale string) (string, error) {
 		s.refused(stale)
 	}
 	fresh, err := s.issue(rctx)
-	if err == nil {
+	switch {
+	case err == nil && fresh.value == stale:
+		err = &audit.Fault{
+			Cause: audit.CauseUnauthorized, Scope: audit.OfTenant, Hint: s.demands.hintSame,
+			Err: localError{errors.New("renew token: it is the same that the API refused")},
+		}
+	case err == nil:
 		err = s.demands.check(fresh.value)
 	}
 	if ctx.Err() != nil {
@@ -221,24 +227,21 @@ func margin(lifetime time.Duration) time.Duration { return min(maxMargin, lifeti
 // static hands out a token that changes only with its file. A token that can be read is asked for again when it is about
 // to expire, any other one when it was refused.
 func static(from secret.Source) issuer {
-	last := ""
 	return func(context.Context) (token, error) {
 		value, err := from.Reveal()
 		if err != nil {
 			return token{}, unreadable(err)
 		}
-		if value == last {
-			return token{}, &audit.Fault{
-				Cause: audit.CauseUnauthorized, Scope: audit.OfTenant,
-				Hint: "the static token was refused or has expired: put a new one into auth.token or the file of auth.token_file, or use another method",
-				Err:  fmt.Errorf("renew token: a static token cannot be renewed"),
-			}
-		}
-		last = value
 		end := time.Now().Add(100 * 365 * 24 * time.Hour)
 		if w, ok := read(value); ok && w.Expires > 0 {
 			end = time.Unix(int64(w.Expires), 0)
 		}
-		return token{value: last, expires: end}, nil
+		if time.Now().After(end) {
+			return token{}, &audit.Fault{
+				Cause: audit.CauseUnauthorized, Scope: audit.OfTenant, Hint: hintSameStatic,
+				Err: localError{fmt.Errorf("renew token: the static token has expired at %s", end.UTC().Format(time.RFC3339))},
+			}
+		}
+		return token{value: value, expires: end}, nil
 	}
 }

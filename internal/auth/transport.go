@@ -8,12 +8,26 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"strings"
 )
 
+// newHTTPClient reaches the authority, over http if it is plain.
 func newHTTPClient(o Options, plain bool) (*http.Client, error) {
+	client, err := baseClient(o)
+	if err != nil {
+		return nil, err
+	}
+	client.Transport = bounded{client.Transport}
+	if plain {
+		_, host, _ := strings.Cut(strings.TrimRight(o.Authority, "/"), "://")
+		client.Transport = downgrade{host: host, next: client.Transport}
+	}
+	return client, nil
+}
+
+// baseClient follows no redirect: what is sent is for one host only.
+func baseClient(o Options) (*http.Client, error) {
 	roots, err := TrustedRoots(o.CAFile)
 	if err != nil {
 		return nil, err
@@ -27,15 +41,26 @@ func newHTTPClient(o Options, plain bool) (*http.Client, error) {
 	if o.Proxy {
 		transport.Proxy = http.ProxyFromEnvironment
 	}
-	client := &http.Client{Timeout: o.Timeout, Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	if plain {
-		authority, err := url.Parse(strings.TrimRight(o.Authority, "/"))
-		if err != nil {
-			return nil, fmt.Errorf("parse authority: %w", err)
-		}
-		client.Transport = downgrade{host: authority.Host, next: transport}
+	return &http.Client{
+		Timeout: o.Timeout, Transport: transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}, nil
+}
+
+// maxAnswer is more than any answer with a token, or about one, holds.
+const maxAnswer = 1 << 20
+
+// bounded cuts answers off that would fill the memory.
+type bounded struct{ next http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := b.next.RoundTrip(r)
+	if err != nil {
+		return nil, err
 	}
-	return client, nil
+	response.Body = http.MaxBytesReader(nil, response.Body, maxAnswer)
+	return response, nil
 }
 
 // TrustedRoots returns the system's authorities and those of the PEM file (source.ca_file); nil stands for the system's.
