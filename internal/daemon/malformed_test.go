@@ -53,8 +53,13 @@ func TestMalformedRecordSaysSo(t *testing.T) {
 // consume returns the first n records of a topic.
 func (r *rig) consume(topic string, n int) []*kgo.Record {
 	r.t.Helper()
-	c, err := kgo.NewClient(kgo.SeedBrokers(r.kafka.ListenAddrs()...), kgo.ConsumeTopics(topic),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	return r.consumeWith(n, kgo.ConsumeTopics(topic))
+}
+
+// consumeWith returns the first n records that a consumer gets.
+func (r *rig) consumeWith(n int, options ...kgo.Opt) []*kgo.Record {
+	r.t.Helper()
+	c, err := kgo.NewClient(append(options, kgo.SeedBrokers(r.kafka.ListenAddrs()...), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ type Parts struct {
 	Emulator emulator.Config
 	Kafka    []string          // brokers
 	Redis    string            // host:port
-	Tenants  string            // YAML; {url} stands for the emulator's address. Default: Tenant of the emulator's default one
+	Tenants  string            // YAML; {url} stands for the emulator's address, {name} for the stage's. Default: Tenant of the emulator's default one
 	Settings string            // further sections of the configuration, YAML
 	Control  string            // further entries of the section control, as "max_age: 4s, allow: [status]"
 	Delivery string            // kafka.delivery; default exactly-once
@@ -100,7 +100,7 @@ kafka:
 checkpoint: {key_prefix: "%s:", redis: {addresses: ["%s"]}}
 http: {listen: "%s"}
 control: {instance_id: "%s", topic: %s, reply_topic: %s, group_id: "%s", %s}
-`, strings.ReplaceAll(s.parts.Tenants, "{url}", s.URL), strings.Join(s.Brokers, `","`), s.Topic("incidents"),
+`, strings.NewReplacer("{url}", s.URL, "{name}", s.Name).Replace(s.parts.Tenants), strings.Join(s.Brokers, `","`), s.Topic("incidents"),
 		s.Topic("dead-letters"), s.Topic("status"), s.Topic("journal"), cmp.Or(s.parts.Delivery, "exactly-once"), s.Name, s.parts.Redis, page,
 		instance, s.Topic("control"), s.Topic("replies"), s.Name, s.parts.Control)
 	path := filepath.Join(s.dir, instance+".yaml")
