@@ -39,7 +39,9 @@ func TestLettersOfOneRecord(t *testing.T) {
 		t.Errorf("%d refused", len(r.Refused))
 	}
 	letters := readLetters(t, s, stream)
-	slices.SortFunc(letters, func(a, b audit.Letter) int { return cmp.Or(cmp.Compare(a.Blob.ID, b.Blob.ID), cmp.Compare(a.Topic, b.Topic)) })
+	slices.SortFunc(letters, func(a, b audit.Letter) int {
+		return cmp.Or(cmp.Compare(a.Blob.ID, b.Blob.ID), cmp.Compare(a.Topic, b.Topic))
+	})
 	type told struct {
 		Blob, Topic, Format string
 		Ordinal             int
