@@ -14,7 +14,7 @@ type transformCommand struct {
 	Format       string `help:"incident, raw, ecs or ocsf. Default: that of the configuration, or incident." placeholder:"FORMAT"`
 	IncidentType string `help:"Value of the incident's type." placeholder:"TYPE"`
 	ContentType  string `help:"Content type that the records came from, for what a format says of it." placeholder:"TYPE"`
-	Explain      bool   `help:"Say of each record how it was mapped and why, instead of printing its event."`
+	Explain      bool   `help:"Say of each record which row of the mapping it matched and why, instead of printing its event."`
 	Tenant       string `help:"With --config: name or GUID of the tenant; default: the only one." placeholder:"TENANT"`
 }
 
@@ -40,7 +40,7 @@ func (cmd transformCommand) Run(ctx context.Context, env *environment, c *cli) e
 	}
 	// Nothing is left to be done for who ends a filter, and a read may never return.
 	defer context.AfterFunc(ctx, func() { env.exit(exitFailed) })()
-	t := &lineTransformer{outputs: build(), out: lineWriter{out: env.stdout}, aside: env.stderr}
+	t := &lineTransformer{outputs: build(), explain: cmd.Explain, out: lineWriter{out: env.stdout}, aside: env.stderr}
 	return t.run(env.stdin)
 }
 

@@ -223,3 +223,22 @@ func BenchmarkTransform(b *testing.B) {
 		})
 	}
 }
+
+func TestTransformExplains(t *testing.T) {
+	record := `{"Id":"a\u001b[31m","CreationTime":"2026-11-23T09:12:44","Operation":"UserLoggedIn","RecordType":15,"Workload":"AzureActiveDirectory","UserId":"a@b.example"}`
+	for format, want := range map[string][]string{
+		"raw":      {"record 2, a\uFFFD[31m: record type 15 (AzureActiveDirectoryStsLogon), workload \"AzureActiveDirectory\", operation \"UserLoggedIn\"\n", "\n  raw\n", "byte for byte"},
+		"incident": {"\n  incident\n", "rawJSON"},
+		"ocsf":     {"\n  ocsf/1.8.0\n", "3002", "record 3, without an Id: record type 9999 (which Microsoft's table does not have), workload none", "it is malformed: no Id", "it is malformed: not JSON"},
+	} {
+		out, aside, code := transformed(t, "\n"+record+"\n{\"RecordType\":9999}\nrubbish\n", "--explain", "--format", format)
+		if code != exitFailed || strings.Count(aside, "line 4 is no JSON") != 1 || strings.ContainsRune(out, '\x1b') {
+			t.Errorf("exit status %d, %q", code, aside)
+		}
+		for _, text := range want {
+			if !strings.Contains(out, text) {
+				t.Errorf("%s: explanation lacks %q:\n%s", format, text, out)
+			}
+		}
+	}
+}

@@ -2,12 +2,17 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
+	"unicode"
 
 	"o365-kafka-connector/internal/audit"
 	"o365-kafka-connector/internal/source"
 	"o365-kafka-connector/internal/transform"
+	"o365-kafka-connector/internal/transform/facts"
 )
 
 // maxToldLines is how many lines that are no JSON are named.
@@ -16,6 +21,7 @@ const maxToldLines = 20
 // lineTransformer turns each record of a text into a line.
 type lineTransformer struct {
 	outputs *transform.Outputs
+	explain bool
 	out     lineWriter
 	aside   io.Writer
 	broken  int // lines that are no JSON
@@ -46,8 +52,13 @@ func (t *lineTransformer) line(line *source.Line) error {
 			fmt.Fprintf(t.aside, "connector: line %d is no JSON: %v\n", line.Number, line.Err)
 		}
 	}
-	if line.Blank {
+	switch {
+	case line.Blank && t.explain:
+		return nil
+	case line.Blank:
 		return t.out.write(nil)
+	case t.explain:
+		return t.explanation(line)
 	}
 	events, _, err := t.outputs.Events(audit.Blob{}, &line.Record)
 	if err != nil {
@@ -59,6 +70,54 @@ func (t *lineTransformer) line(line *source.Line) error {
 		}
 	}
 	return nil
+}
+
+// explanation prints what becomes of a record and why.
+func (t *lineTransformer) explanation(line *source.Line) error {
+	id := cmp.Or(string(line.Text(audit.FieldID)), "without an Id")
+	out := fmt.Appendf(nil, "record %d, %s: record type %s, workload %s, operation %s\n", line.Number, printable(id),
+		recordType(line.Text(audit.FieldRecordType)), named(line.Text(audit.FieldWorkload)), named(line.Text(audit.FieldOperation)))
+	if line.Malformed != "" {
+		out = fmt.Appendf(out, "  it is malformed: %s\n", line.Malformed)
+	}
+	for _, x := range t.outputs.Explain(audit.Blob{}, &line.Record) {
+		out = fmt.Appendf(out, "  %s\n", x.Format)
+		for _, step := range x.Steps {
+			out = fmt.Appendf(out, "    %s\n", printable(step))
+		}
+	}
+	return t.out.text(out)
+}
+
+// recordType names a record type by number and name.
+func recordType(text []byte) string {
+	n, err := strconv.Atoi(string(text))
+	if err != nil {
+		return named(text)
+	}
+	name, ok := facts.RecordTypeName(n)
+	if !ok {
+		name = "which Microsoft's table does not have"
+	}
+	return fmt.Sprintf("%d (%s)", n, name)
+}
+
+// named is a text of a record for people.
+func named(text []byte) string {
+	if len(text) == 0 {
+		return "none"
+	}
+	return fmt.Sprintf("%q", text)
+}
+
+// printable takes out of a text what a terminal would obey.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '\uFFFD'
+		}
+		return r
+	}, text)
 }
 
 // lineWriter writes whole lines, many at a time.
@@ -81,7 +140,12 @@ func (w *lineWriter) write(value []byte) error {
 			rest = rest[i+1:]
 		}
 	}
-	w.buf = append(w.buf, '\n')
+	return w.text([]byte{'\n'})
+}
+
+// text adds what already has its line ends.
+func (w *lineWriter) text(text []byte) error {
+	w.buf = append(w.buf, text...)
 	if len(w.buf) < enough {
 		return nil
 	}
