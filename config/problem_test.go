@@ -118,8 +118,8 @@ tenants:
 		"nobody remembers what was published": {minimal + "checkpoint: {kind: file, path: x}\ndedupe: {records: drop}\n", []string{
 			"line 6: dedupe.records: drop needs checkpoint.kind: redis, where it is kept which records were published",
 		}},
-		"a tenant's own problem": {minimal + "    output: {format: ecs}\n", []string{
-			`line 5: tenants[0].output.format: "ecs" does not exist in this version: use incident, raw or ocsf`,
+		"a tenant's own problem": {minimal + "    output: {format: elastic}\n", []string{
+			`line 5: tenants[0].output.format: "elastic" is unknown: use one of incident, raw, ecs, ocsf`,
 		}},
 		"the process": {minimal + "http: {listen: 8080}\nlog: {level: loud, format: xml}\nshutdown: {grace: 0s}\nfetch: false\ncontrol: {enabled: false}\n", []string{
 			`line 5: http.listen: "8080" is no address: write :8080 or 127.0.0.1:8080, or nothing to serve no pages`,
@@ -141,7 +141,6 @@ tenants:
 // What a later version brings is refused by name, and the value that exists is taken.
 func TestValuesOfLaterVersionsAreRefused(t *testing.T) {
 	for key, text := range map[string]string{
-		"output.format": "output: {format: ecs}",
 		"redact.dlp":    "redact: {dlp: hash}",
 		"redact.fields": "redact: {fields: [UserId]}",
 	} {

@@ -39,10 +39,13 @@ var arrows = map[string][]string{
 	"internal/telemetry": {"internal/audit", "internal/secret", "internal/unit"},
 	"internal/testbed":   {},
 	"internal/transform": {
-		"internal/audit", "internal/secret", "internal/transform/facts", "internal/transform/ocsf", "internal/transform/tree",
-		"internal/unit",
+		"internal/audit", "internal/secret", "internal/transform/ecs", "internal/transform/facts", "internal/transform/ocsf",
+		"internal/transform/tree", "internal/unit",
 	},
-	"internal/transform/facts": {"internal/transform/table", "internal/transform/tree"},
+	"internal/transform/ecs": {
+		"internal/audit", "internal/transform/facts", "internal/transform/table", "internal/transform/tree",
+	},
+	"internal/transform/facts": {"internal/audit", "internal/transform/table", "internal/transform/tree"},
 	"internal/transform/ocsf": {
 		"internal/audit", "internal/transform/facts", "internal/transform/table", "internal/transform/tree",
 	},

@@ -25,7 +25,7 @@ const signIn = `{"CreationTime":"2026-11-23T09:12:44","Id":"7b1c2f0e-56a1-4d0b-8
 	`"ErrorNumber":"0"}`
 
 func BenchmarkEvent(b *testing.B) {
-	for _, format := range []string{FormatRaw, FormatIncident, FormatOCSF} {
+	for _, format := range formats {
 		b.Run(format, func(b *testing.B) {
 			o := options()
 			o.Output.Format = format
@@ -45,7 +45,7 @@ func BenchmarkEvent(b *testing.B) {
 }
 
 func TestEventAllocatesNothing(t *testing.T) {
-	for _, format := range []string{FormatRaw, FormatIncident, FormatOCSF} {
+	for _, format := range formats {
 		o := options()
 		o.Output.Format = format
 		o.Topic = "o365.{workload}.{record_type}"
@@ -65,7 +65,7 @@ func TestEventAllocatesNothing(t *testing.T) {
 
 func TestGrowthIsRight(t *testing.T) {
 	r := record(signIn)
-	for _, format := range []string{FormatRaw, FormatIncident, FormatOCSF} {
+	for _, format := range formats {
 		o := options()
 		o.Output.Format = format
 		x := transformer(t, o)

@@ -3,6 +3,7 @@ package transform
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -12,11 +13,11 @@ const (
 	FormatIncident = "incident"
 	// FormatRaw is the record byte for byte.
 	FormatRaw = "raw"
+	// FormatECS is the Elastic Common Schema, see package ecs.
+	FormatECS = "ecs"
 	// FormatOCSF is an event of the Open Cybersecurity Schema Framework, see package ocsf.
 	FormatOCSF = "ocsf"
 )
-
-const formats = FormatIncident + ", " + FormatRaw + " or " + FormatOCSF
 
 // OutputConfig is the section output: what an event looks like.
 type OutputConfig struct {
@@ -28,15 +29,14 @@ type OutputConfig struct {
 // SetDefaults chooses incidents without a type.
 func (c *OutputConfig) SetDefaults() { c.Format = FormatIncident }
 
+// formats are those that exist.
+var formats = []string{FormatIncident, FormatRaw, FormatECS, FormatOCSF}
+
 // Validate reports a format that does not exist, and what it does not have.
 func (c OutputConfig) Validate() error {
 	var errs []error
-	switch c.Format {
-	case FormatIncident, FormatRaw, FormatOCSF:
-	case "ecs":
-		errs = append(errs, fmt.Errorf("format: %q does not exist in this version: use %s", c.Format, formats))
-	default:
-		errs = append(errs, fmt.Errorf("format: %q is unknown: use %s", c.Format, formats))
+	if !slices.Contains(formats, c.Format) {
+		errs = append(errs, fmt.Errorf("format: %q is unknown: use one of %s", c.Format, strings.Join(formats, ", ")))
 	}
 	if c.RawData && c.Format != FormatOCSF {
 		errs = append(errs, fmt.Errorf("raw_data: counts only with format %s: leave it out", FormatOCSF))

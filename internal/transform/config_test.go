@@ -122,7 +122,6 @@ func TestConfigurationIsStrict(t *testing.T) {
 
 func TestWhatDoesNotExistIsRefused(t *testing.T) {
 	for document, want := range map[string]string{
-		`output: {format: ecs}`:      `format: "ecs" does not exist in this version: use incident, raw or ocsf`,
 		`output: {raw_data: true}`:   `raw_data: counts only with format ocsf: leave it out`,
 		`output: {format: Incident}`: `format: "Incident" is unknown`,
 		`output: {format: ""}`:       `format: "" is unknown`,

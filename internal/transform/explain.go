@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"o365-kafka-connector/internal/audit"
+	"o365-kafka-connector/internal/transform/ecs"
+	"o365-kafka-connector/internal/transform/ocsf"
 )
 
 // Explanation tells people what an output makes of a record, and why.
@@ -34,9 +36,13 @@ func (o *Outputs) Explain(b audit.Blob, r *audit.Record) []Explanation {
 
 // explain tells what the format makes of a record.
 func (t *Transformer) explain(b audit.Blob, r *audit.Record) []string {
+	switch e := t.encoder.(type) {
+	case *ocsf.Encoder:
+		return e.Explain(b, r).Steps
+	case *ecs.Encoder:
+		return e.Explain(b, r)
+	}
 	switch {
-	case t.ocsf != nil:
-		return t.ocsf.Explain(b, r).Steps
 	case t.incident:
 		return []string{"the record becomes the incident's rawJSON, its common fields the context record: there is no mapping"}
 	default:

@@ -2,15 +2,15 @@ package transform
 
 import (
 	"bytes"
-	"slices"
+	"time"
 	"unicode/utf8"
 
 	"o365-kafka-connector/internal/audit"
 	"o365-kafka-connector/internal/transform/tree"
 )
 
-// incidentRoom is what an incident needs besides the record.
-const incidentRoom = 2 << 10
+// eventRoom is what an event needs besides the record.
+const eventRoom = 2 << 10
 
 // keepBuffer is the largest buffer that is kept for the next record.
 const keepBuffer = 1 << 20
@@ -37,13 +37,10 @@ var contextNames = [audit.FieldCount]string{
 // JSON in valid UTF-8 on one line, whatever the record is.
 func (t *Transformer) appendIncident(b audit.Blob, r *audit.Record) []byte {
 	if t.source == nil || t.blob != b {
-		t.blob, t.source = b, sourceMember(t.stream, b)
-	}
-	if cap(t.value) > keepBuffer {
-		t.value = nil
+		t.blob, t.source = b, sourceMember(t.stream, b, t.now())
 	}
 	valid := utf8.Valid(r.Raw)
-	dst := slices.Grow(t.value[:0], len(r.Raw)+incidentRoom)
+	dst := t.buffer(r)
 	dst = append(dst, `{"name":"Microsoft Management Activity: `...)
 	dst = t.appendName(dst, b, r)
 	dst = append(dst, '"')
@@ -60,7 +57,8 @@ func (t *Transformer) appendIncident(b audit.Blob, r *audit.Record) []byte {
 		dst = tree.AppendRepaired(dst, r.Raw)
 	}
 	dst = append(dst, `","MicrosoftManagement":{"ContentRecord":{`...)
-	dst = appendFields(dst, r, valid)
+	dst = append(appendFields(dst, r, valid), '}')
+	dst = t.appendNormalized(dst, r)
 	dst = append(dst, t.source...)
 	t.value = dst
 	return dst
@@ -137,16 +135,17 @@ func typeMember(incidentType string) []byte {
 	return append(tree.AppendRepaired([]byte(`,"type":"`), []byte(incidentType)), '"')
 }
 
-// sourceMember returns where the record comes from, from the end of the context record to the end of the incident.
-func sourceMember(s audit.Stream, b audit.Blob) []byte {
-	dst := []byte(`},"Source":{`)
+// sourceMember returns where the record comes from and when its event was made, up to the end of the incident.
+func sourceMember(s audit.Stream, b audit.Blob, now time.Time) []byte {
+	dst := []byte(`,"Source":{`)
 	first := true
 	for _, m := range [][2]string{
-		{`"TenantID":"`, s.Tenant.ID},
+		{`"Tenant":"`, s.Tenant.ID},
 		{`"TenantName":"`, s.Tenant.Name},
 		{`"ContentType":"`, string(s.ContentType)},
 		{`"ContentID":"`, b.ID},
 		{`"ContentCreated":"`, listed(b)},
+		{`"Published":"`, now.UTC().Format(time.RFC3339Nano)},
 	} {
 		if m[1] == "" {
 			continue

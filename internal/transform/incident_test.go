@@ -60,6 +60,7 @@ type incident struct {
 	RawJSON             string `json:"rawJSON"`
 	MicrosoftManagement struct {
 		ContentRecord map[string]json.RawMessage
+		Normalized    map[string]string
 		Source        map[string]string
 	}
 }
@@ -155,8 +156,8 @@ func TestSourceFollowsTheBlob(t *testing.T) {
 	r := record(signIn)
 	first := decode(t, event(t, x, r).Value).MicrosoftManagement.Source
 	want := map[string]string{
-		"TenantID": stream.Tenant.ID, "TenantName": "contoso", "ContentType": "Audit.General",
-		"ContentID": blob.ID, "ContentCreated": blob.Listed,
+		"Tenant": stream.Tenant.ID, "TenantName": "contoso", "ContentType": "Audit.General",
+		"ContentID": blob.ID, "ContentCreated": blob.Listed, "Published": "2020-02-27T01:05:00Z",
 	}
 	if diff := cmp.Diff(want, first); diff != "" {
 		t.Errorf("Source, -want +got:\n%s", diff)
@@ -220,4 +221,26 @@ func FuzzIncident(f *testing.F) {
 		}
 		checkIncident(t, r, e.Value)
 	})
+}
+
+func TestIncidentTellsMoreThanTheOriginal(t *testing.T) {
+	x := transformer(t, options())
+	for text, want := range map[string]map[string]string{
+		`{"Id":"1","RecordType":50,"UserType":0,"ClientIPAddress":"[2001:db8::1]:443","ClientIP":""}`: {
+			"RecordTypeName": "ExchangeItemAggregated", "UserTypeName": "Regular", "ClientAddress": "2001:db8::1",
+		},
+		`{"Id":"1","RecordType":"40","UserType":"4","Severity":"high","ClientIP":"203.0.113.7:50123"}`: {
+			"RecordTypeName": "SecurityComplianceAlerts", "UserTypeName": "System", "Severity": "High", "ClientAddress": "203.0.113.7",
+		},
+		`{"Id":"1","RecordType":13,"PolicyDetails":[{"Rules":[{"Severity":"Low"},{"Severity":"Medium"}]}]}`: {
+			"RecordTypeName": "ComplianceDLPExchange", "Severity": "Medium",
+		},
+		`{"Id":"1","ClientIPAddress":"EXCH01 (10.9000.0.1)"}`:                      {"ClientAddress": "EXCH01"},
+		`{"Id":"1","RecordType":9999,"UserType":99,"ClientIP":"<null>"}`:           nil,
+		`{"Id":"1","Severity":{"a":1},"ActorIpAddress":["x"],"ClientIP":"a\"b c"}`: nil,
+	} {
+		if diff := cmp.Diff(want, decode(t, event(t, x, record(text)).Value).MicrosoftManagement.Normalized); diff != "" {
+			t.Errorf("%s, -want +got:\n%s", text, diff)
+		}
+	}
 }

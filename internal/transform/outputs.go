@@ -3,6 +3,7 @@ package transform
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"o365-kafka-connector/internal/audit"
 )
@@ -12,7 +13,8 @@ type OutputsOptions struct {
 	Stream  audit.Stream
 	Filter  FilterConfig // of all outputs
 	Outputs []Output
-	Topics  *TopicBound // nil: no bound
+	Topics  *TopicBound      // nil: no bound
+	Now     func() time.Time // nil: the clock
 }
 
 // Outputs turns records into the events of each output. One goroutine at a time may use it.
@@ -32,7 +34,7 @@ func NewOutputs(o OutputsOptions) (func() *Outputs, error) {
 	var build []func() *Transformer
 	for i, out := range o.Outputs {
 		one, err := New(Options{
-			Stream: o.Stream, Filter: out.Filter, Output: out.OutputConfig, Topic: out.Topic, Key: out.Key, Topics: o.Topics,
+			Stream: o.Stream, Filter: out.Filter, Output: out.OutputConfig, Topic: out.Topic, Key: out.Key, Topics: o.Topics, Now: o.Now,
 			prefix: fmt.Sprintf("outputs[%d].filter.", i), beside: len(o.Outputs) > 1,
 		})
 		if err != nil {

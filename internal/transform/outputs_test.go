@@ -31,7 +31,7 @@ func outputList(t testing.TB, text string) []Output {
 
 func outputs(t testing.TB, o OutputsOptions) *Outputs {
 	t.Helper()
-	o.Stream = stream
+	o.Stream, o.Now = stream, now
 	build, err := NewOutputs(o)
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +89,7 @@ func TestEventsOfARecordAreWhole(t *testing.T) {
 		t.Fatalf("%d events, %v", len(events), err)
 	}
 	for i, e := range events {
-		alone := event(t, transformer(t, Options{Stream: stream, Output: list[i].OutputConfig, Topic: list[i].Topic, Key: list[i].Key}), record(signIn))
+		alone := event(t, transformer(t, Options{Stream: stream, Output: list[i].OutputConfig, Topic: list[i].Topic, Key: list[i].Key, Now: now}), record(signIn))
 		if string(e.Value) != string(alone.Value) || string(e.Key) != string(alone.Key) || e.Topic != alone.Topic {
 			t.Errorf("event of output %d differs from that of the output alone", i)
 		}

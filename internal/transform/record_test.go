@@ -93,10 +93,14 @@ func load(t testing.TB, name string, into any) {
 	}
 }
 
+// now is when all events are made.
+func now() time.Time { return time.Date(2020, 2, 27, 1, 5, 0, 0, time.UTC) }
+
 // options are incidents without a filter.
 func options() Options {
 	return Options{
 		Stream: stream, Output: OutputConfig{Format: FormatIncident}, Topic: "o365.incidents", Key: KeyRecordID,
+		Now: now,
 	}
 }
 

@@ -1,5 +1,5 @@
-// Package transform filters records and turns them into events: the record byte for byte (raw), wrapped as Cortex
-// XSOAR's Microsoft Management Activity integration does (incident), or mapped to OCSF (ocsf).
+// Package transform filters records and turns them into events: the record byte for byte (raw), wrapped as Cortex XSOAR's
+// Microsoft Management Activity integration does (incident), or in a schema that a package below this one knows (ecs, ocsf).
 //
 // A Transformer reuses its buffers: in the common case it allocates nothing for a record.
 package transform
@@ -8,11 +8,14 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
 	"o365-kafka-connector/internal/audit"
+	"o365-kafka-connector/internal/transform/ecs"
 	"o365-kafka-connector/internal/transform/ocsf"
+	"o365-kafka-connector/internal/transform/tree"
 )
 
 // Options say what becomes of the records of one stream.
@@ -22,7 +25,8 @@ type Options struct {
 	Output OutputConfig
 	Topic  string // template, see ParseTopic
 	Key    Key
-	Topics *TopicBound // nil: no bound
+	Topics *TopicBound      // nil: no bound
+	Now    func() time.Time // nil: the clock
 
 	prefix string // of the keys by which the filter's rules are called; default filter.
 	beside bool   // there are other outputs: their events share fewer headers
@@ -31,14 +35,20 @@ type Options struct {
 // Transformer turns records into events. One goroutine at a time may use it.
 type Transformer struct {
 	settings
+	encoder encoder    // of a schema; nil: incident and raw
+	tree    tree.Tree  // a record of which an incident tells more than was picked up
 	blob    audit.Blob // the blob that source was made for
 	source  []byte     // the end of an incident, the same for all records of the blob
 	topics  topicNames
-	ocsf    *ocsf.Encoder // nil: another format
 	value   []byte
 	place   []byte
 	small   []byte
 	headers []audit.Header
+}
+
+// encoder makes events in the form of a schema.
+type encoder interface {
+	Append(dst []byte, b audit.Blob, r *audit.Record) []byte
 }
 
 // settings are what the transformers of a stream share. They are never written to.
@@ -55,6 +65,7 @@ type settings struct {
 	tenantKey []byte
 	shared    []audit.Header // headers that all events of the stream share
 	own       []audit.Header // headers that all events of the output share, if there are others
+	now       func() time.Time
 }
 
 // New checks the options and returns a function that makes a Transformer for each goroutine. The error names every
@@ -69,7 +80,10 @@ func New(o Options) (func() *Transformer, error) {
 	s := settings{
 		stream: o.Stream, filter: filter, format: o.Output.Format, version: o.Output.version(), incident: o.Output.Format == FormatIncident, rawData: o.Output.RawData,
 		kind: typeMember(o.Output.IncidentType), keyKind: key, tenantKey: []byte(o.Stream.Tenant.ID),
-		shared: append(outputHeaders(o), streamHeaders(o)...),
+		shared: append(outputHeaders(o), streamHeaders(o)...), now: o.Now,
+	}
+	if s.now == nil {
+		s.now = time.Now
 	}
 	if o.beside {
 		s.own, s.shared = outputHeaders(o), streamHeaders(o)
@@ -80,12 +94,32 @@ func New(o Options) (func() *Transformer, error) {
 		return nil, fmt.Errorf("transform records of %s: topic %s serves something else: choose another for events", o.Stream, name)
 	}
 	return func() *Transformer {
-		t := &Transformer{settings: s, topics: newTopicNames(bound, o.Topics)}
-		if s.format == FormatOCSF {
-			t.ocsf = ocsf.NewEncoder(ocsf.Options{Stream: s.stream, RawData: s.rawData})
-		}
-		return t
+		return &Transformer{settings: s, topics: newTopicNames(bound, o.Topics), encoder: s.newEncoder()}
 	}, nil
+}
+
+// newEncoder returns the encoder of a schema; nil for incident and raw.
+func (s *settings) newEncoder() encoder {
+	switch s.format {
+	case FormatECS:
+		return ecs.NewEncoder(ecs.Options{Stream: s.stream, Now: s.now})
+	case FormatOCSF:
+		return ocsf.NewEncoder(ocsf.Options{Stream: s.stream, RawData: s.rawData})
+	default:
+		return nil
+	}
+}
+
+// version is the format with the version of its schema, as the header has it.
+func (c OutputConfig) version() string {
+	switch c.Format {
+	case FormatECS:
+		return FormatECS + "/" + ecs.Version
+	case FormatOCSF:
+		return FormatOCSF + "/" + ocsf.Version
+	default:
+		return c.Format
+	}
 }
 
 // outputHeaders are those that two outputs of a stream do not share.
@@ -153,10 +187,19 @@ func (t *Transformer) event(b audit.Blob, r *audit.Record, topic string) audit.E
 	switch {
 	case t.incident:
 		e.Value = t.appendIncident(b, r)
-	case t.ocsf != nil:
-		e.Value = t.appendOCSF(b, r)
+	case t.encoder != nil:
+		t.value = t.encoder.Append(t.buffer(r), b, r)
+		e.Value = t.value
 	}
 	return e
+}
+
+// buffer returns an empty buffer for the value of a record's event.
+func (t *Transformer) buffer(r *audit.Record) []byte {
+	if cap(t.value) > keepBuffer {
+		t.value = nil
+	}
+	return slices.Grow(t.value[:0], len(r.Raw)+eventRoom)
 }
 
 // eventHeaders returns the headers that differ from record to record.
@@ -186,12 +229,15 @@ func (t *Transformer) eventHeaders(r *audit.Record) []audit.Header {
 // records of 1 to 2 KB; a record of a few hundred bytes triples.
 func (t *Transformer) Growth() float64 {
 	switch {
-	case t.incident:
-		return 1.8
+	case t.format == FormatIncident:
+		return 1.9
+	case t.format == FormatECS:
+		return 2.3
 	case t.rawData:
 		return 3.6
-	case t.ocsf != nil:
+	case t.format == FormatOCSF:
 		return 2.4
+	default:
+		return 1.1
 	}
-	return 1.1
 }

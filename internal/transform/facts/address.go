@@ -90,7 +90,10 @@ func parseIP(text []byte) Address {
 		}
 		text = text[:colon]
 	}
-	if !looksLikeIP(text) {
+	if ip, ok := parseIPv4(text); ok {
+		return Address{IP: ip, Port: port}
+	}
+	if !looksLikeIPv6(text) {
 		return Address{}
 	}
 	ip, err := netip.ParseAddr(string(text))
@@ -100,16 +103,38 @@ func parseIP(text []byte) Address {
 	return Address{IP: ip.Unmap().WithZone(""), Port: port}
 }
 
-// looksLikeIP spares most texts that are none the cost of an error.
-func looksLikeIP(text []byte) bool {
-	const longest = 64 // an IPv6 address with a zone
-	if len(text) < len("::") || len(text) > longest {
+// parseIPv4 reads four numbers without leading zeros, without an allocation.
+func parseIPv4(text []byte) (netip.Addr, bool) {
+	var ip [4]byte
+	for i := range ip {
+		part := text
+		if i < len(ip)-1 {
+			dot := bytes.IndexByte(text, '.')
+			if dot < 0 {
+				return netip.Addr{}, false
+			}
+			part, text = text[:dot], text[dot+1:]
+		}
+		n, ok := parsePort(part)
+		if !ok || n > 255 || len(part) > 1 && part[0] == '0' {
+			return netip.Addr{}, false
+		}
+		ip[i] = byte(n)
+	}
+	return netip.AddrFrom4(ip), true
+}
+
+// looksLikeIPv6 spares most texts that are none the cost of an error.
+func looksLikeIPv6(text []byte) bool {
+	const longest = 64 // with a zone
+	if len(text) < len("::") || len(text) > longest || bytes.IndexByte(text, ':') < 0 {
 		return false
 	}
 	c := text[0]
-	return c == ':' || '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f' && bytes.IndexByte(text, ':') > 0
+	return c == ':' || '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f'
 }
 
+// parsePort reads up to five digits.
 func parsePort(text []byte) (uint16, bool) {
 	if len(text) == 0 || len(text) > 5 {
 		return 0, false

@@ -1,8 +1,13 @@
 package facts
 
-import "o365-kafka-connector/internal/transform/tree"
+import (
+	"bytes"
 
-// Pair is an entry of a list of names and values, as Parameters, ExtendedProperties and ModifiedProperties are.
+	"o365-kafka-connector/internal/transform/tree"
+)
+
+// Pair is an entry of a list of names and values, as Parameters, ExtendedProperties and ModifiedProperties are. Teams writes
+// Key for Name.
 type Pair struct {
 	Name     []byte
 	Value    tree.Node // Value, or NewValue of a change; None if there is none
@@ -14,12 +19,9 @@ type Pair struct {
 func PairOf(t *tree.Tree, entry tree.Node) (Pair, bool) {
 	name := t.Get(entry, "Name")
 	if name == tree.None {
-		name = t.Get(entry, "name")
+		name = t.Get(entry, "Key")
 	}
 	p := Pair{Name: t.Text(name), Value: t.Get(entry, "Value"), OldValue: t.Get(entry, "OldValue")}
-	if p.Value == tree.None {
-		p.Value = t.Get(entry, "value")
-	}
 	if changed := t.Get(entry, "NewValue"); changed != tree.None || p.OldValue != tree.None {
 		p.Change = true
 		if p.Value == tree.None {
@@ -41,4 +43,17 @@ func Named(t *tree.Tree, list tree.Node, name string) tree.Node {
 		}
 	}
 	return tree.None
+}
+
+// Bare returns what a value of ModifiedProperties means if it is a single text: they are JSON in a string, such as
+// "Helpdesk" with its quotes, or a list of one.
+func Bare(text []byte) []byte {
+	text = bytes.TrimSpace(text)
+	if n := len(text); n >= 2 && text[0] == '[' && text[n-1] == ']' {
+		text = bytes.TrimSpace(text[1 : n-1])
+	}
+	if n := len(text); n >= 2 && text[0] == '"' && text[n-1] == '"' && !bytes.ContainsAny(text[1:n-1], `"\`) {
+		text = text[1 : n-1]
+	}
+	return text
 }

@@ -84,7 +84,7 @@ func (e *Encoder) begin(b audit.Blob, r *audit.Record) {
 	clear(e.top)
 	if e.record.Parse(r.Raw) != nil {
 		e.raw = true
-		e.fields = appendFields(e.fields[:0], r)
+		e.fields = facts.AppendFields(e.fields[:0], r)
 		_ = e.record.Parse(e.fields)
 	}
 	root := e.record.Root()

@@ -11,8 +11,9 @@ import (
 //
 // The zero value is ready; Reset gives it a buffer.
 type Writer struct {
-	buf  []byte
-	open []level
+	buf   []byte
+	open  []level
+	start int // where the value begins
 }
 
 type level struct {
@@ -20,10 +21,10 @@ type level struct {
 	close byte
 }
 
-// Reset begins a new value in a buffer, whose content is overwritten.
-func (w *Writer) Reset(buf []byte) { w.buf, w.open = buf[:0], w.open[:0] }
+// Reset begins a new value behind what stands in a buffer.
+func (w *Writer) Reset(buf []byte) { w.buf, w.open, w.start = buf, w.open[:0], len(buf) }
 
-// Bytes returns what was written so far.
+// Bytes returns the buffer with what was written so far.
 func (w *Writer) Bytes() []byte { return w.buf }
 
 // Object begins an object.
@@ -49,13 +50,16 @@ func (w *Writer) Close() {
 	w.buf = append(w.buf, inner.close)
 }
 
-// empty reports whether nothing stands in the innermost array or object yet.
+// empty reports whether nothing stands in the innermost array or object yet, or nothing behind a name.
 func (w *Writer) empty() bool {
-	if len(w.buf) == 0 {
+	if len(w.buf) == w.start {
 		return true
 	}
-	c := w.buf[len(w.buf)-1]
-	return c == '{' || c == '['
+	switch w.buf[len(w.buf)-1] {
+	case '{', '[', ':':
+		return true
+	}
+	return false
 }
 
 // Name begins a member; a value must follow, as by Append. In an array it only sets the comma.
@@ -90,6 +94,15 @@ func (w *Writer) String(text []byte) {
 
 // Append appends bytes as they are.
 func (w *Writer) Append(json []byte) { w.buf = append(w.buf, json...) }
+
+// AppendName begins a member with the name of one of a tree's.
+func (w *Writer) AppendName(t *Tree, n Node) {
+	w.Name("")
+	w.buf = append(t.AppendName(w.buf, n), ':')
+}
+
+// AppendValue appends a value as the tree has it.
+func (w *Writer) AppendValue(t *Tree, n Node) { w.buf = t.AppendValue(w.buf, n) }
 
 // Text writes a member that is a string, unless it is empty.
 func (w *Writer) Text(name string, text []byte) {

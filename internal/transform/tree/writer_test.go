@@ -33,7 +33,7 @@ func TestWriterLeavesOutWhatIsEmpty(t *testing.T) {
 	w.NameText([]byte("a\"b\xff"))
 	w.Append([]byte("null"))
 	w.Close()
-	want := `{"text":"\"\\\n\u0001\ufffd","event":{"severity":-3,"category":["web","file",true],"copy":[1,{"b":"c"}]},"a\"b\ufffd":null}`
+	want := `before{"text":"\"\\\n\u0001\ufffd","event":{"severity":-3,"category":["web","file",true],"copy":[1,{"b":"c"}]},"a\"b\ufffd":null}`
 	if got := string(w.Bytes()); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -1,6 +1,9 @@
-package ocsf
+package facts
 
-import "o365-kafka-connector/internal/audit"
+import (
+	"o365-kafka-connector/internal/audit"
+	"o365-kafka-connector/internal/transform/tree"
+)
 
 // fieldNames are the members of a record that are known without taking it apart.
 var fieldNames = [audit.FieldCount]string{
@@ -10,8 +13,8 @@ var fieldNames = [audit.FieldCount]string{
 	audit.FieldObjectID: "ObjectId", audit.FieldUserID: "UserId", audit.FieldClientIP: "ClientIP", audit.FieldScope: "Scope",
 }
 
-// appendFields appends an object of what is known of a record that cannot be taken apart.
-func appendFields(dst []byte, r *audit.Record) []byte {
+// AppendFields appends an object of what is known of a record that cannot be taken apart: all as texts.
+func AppendFields(dst []byte, r *audit.Record) []byte {
 	dst = append(dst, '{')
 	for f, v := range r.Fields {
 		if len(v.Text) == 0 {
@@ -21,7 +24,7 @@ func appendFields(dst []byte, r *audit.Record) []byte {
 			dst = append(dst, ',')
 		}
 		dst = append(append(append(dst, '"'), fieldNames[f]...), `":`...)
-		dst = appendText(dst, v.Text)
+		dst = append(tree.AppendRepaired(append(dst, '"'), v.Text), '"')
 	}
 	return append(dst, '}')
 }
