@@ -26,6 +26,7 @@ type cli struct {
 	ListContent       listContentCommand       `cmd:"" aliases:"ms-management-activity-list-content" help:"List the records of up to 24 hours."`
 	GenerateLoginURL  generateLoginURLCommand  `cmd:"" name:"generate-login-url" aliases:"ms-management-activity-generate-login-url" help:"Say where to sign in."`
 	AuthReset         authResetCommand         `cmd:"" aliases:"ms-management-activity-auth-reset" help:"Forget stored tokens and sign-ins."`
+	Login             loginCommand             `cmd:"" help:"Sign in on behalf of a person, for method authorization_code."`
 	Status            statusCommand            `cmd:"" help:"Tell what each stream does."`
 	Pause             pauseCommand             `cmd:"" help:"Pause a stream; nothing is lost within 7 days."`
 	Resume            resumeCommand            `cmd:"" help:"Have a paused stream go on."`

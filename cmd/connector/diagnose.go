@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"o365-kafka-connector/config"
+	"o365-kafka-connector/internal/daemon"
 )
 
 type diagnoseCommand struct {
@@ -38,6 +39,8 @@ type finding struct {
 type diagnosis struct {
 	show     io.Writer // nil: nobody is waiting
 	findings []finding
+
+	documents *daemon.Documents // the sign-ins of tenants
 }
 
 // Run tries every dependency in turn.
@@ -76,8 +79,12 @@ func (d *diagnosis) all(ctx context.Context, c *cli, tenant string) error {
 		return saidError{err}
 	}
 	d.add(finding{Check: "configuration", Status: fine, Message: c.ConfigFile + ": " + summary(cfg)})
+	d.documents = daemon.NewDocuments(cfg.Checkpoint)
 	for _, t := range tenants {
 		d.tenant(ctx, t)
+	}
+	if err := d.documents.Close(); err != nil {
+		return fmt.Errorf("close store of sign-ins: %w", err)
 	}
 	d.services(ctx, cfg)
 	return nil

@@ -28,10 +28,14 @@ func (d *diagnosis) tenant(ctx context.Context, t config.Tenant) {
 	if t.Auth.Method != auth.MethodStatic && !d.host(ctx, t, "login host", authority) {
 		return
 	}
-	if !d.host(ctx, t, "api host", base) || !d.token(ctx, t) {
+	if !d.host(ctx, t, "api host", base) {
 		return
 	}
-	client, err := newClient(t, source.Options{})
+	tokens, ok := d.token(ctx, t)
+	if !ok {
+		return
+	}
+	client, err := newClient(t, source.Options{Tokens: tokens})
 	if err != nil {
 		d.add(finding{Check: "client", Tenant: t.Name, Status: failed, Message: err.Error()})
 		return
@@ -50,10 +54,10 @@ func (d *diagnosis) host(ctx context.Context, t config.Tenant, check, address st
 	})
 }
 
-func (d *diagnosis) token(ctx context.Context, t config.Tenant) bool {
+func (d *diagnosis) token(ctx context.Context, t config.Tenant) (tokens *auth.TokenSource, ok bool) {
 	f := finding{Check: "token", Tenant: t.Name, Hint: "check the tenant's auth"}
-	return d.try(ctx, f, tokenDeadline, func(ctx context.Context) (string, error) {
-		tokens, err := daemon.NewTokens(t, nil)
+	ok = d.try(ctx, f, tokenDeadline, func(ctx context.Context) (message string, err error) {
+		tokens, err = daemon.SignIns{Documents: d.documents}.Tokens(t)
 		if err != nil {
 			return "", err
 		}
@@ -65,6 +69,7 @@ func (d *diagnosis) token(ctx context.Context, t config.Tenant) bool {
 		}
 		return "obtained for client " + t.Auth.ClientID, nil
 	})
+	return tokens, ok
 }
 
 // subscriptions also finds out whether the audit log is switched on at all.

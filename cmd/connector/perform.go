@@ -12,6 +12,7 @@ import (
 	"o365-kafka-connector/internal/checkpoint"
 	"o365-kafka-connector/internal/command"
 	"o365-kafka-connector/internal/control"
+	"o365-kafka-connector/internal/daemon"
 	"o365-kafka-connector/internal/sink"
 	"o365-kafka-connector/internal/source"
 )
@@ -73,7 +74,7 @@ func bounded(name control.Name) bool {
 
 // directly does the command in this process.
 func directly(ctx context.Context, cfg *config.Config, cmd control.Command, out *printer) error {
-	s := &session{config: cfg, clients: map[string]*source.Client{}}
+	s := newSession(cfg)
 	defer s.close()
 	return command.New(s.options(ctx, out)).Do(ctx, cmd, out.part)
 }
@@ -83,6 +84,7 @@ func (s *session) options(ctx context.Context, out *printer) command.Options {
 	o := command.Options{
 		Config: s.config, Client: func(t config.Tenant) (*source.Client, error) { return s.client(ctx, t) },
 		Store:    func() (checkpoint.Operator, error) { return s.openStore(ctx) },
+		Logins:   s.signIns(),
 		Progress: out.progress,
 	}
 	if s.config.Sink.Kind == sink.KindKafka {
@@ -96,7 +98,8 @@ func (s *session) options(ctx context.Context, out *printer) command.Options {
 
 // session is what one command has opened.
 type session struct {
-	config *config.Config
+	config    *config.Config
+	documents *daemon.Documents
 
 	mu      sync.Mutex // guards the following
 	clients map[string]*source.Client
@@ -106,6 +109,12 @@ type session struct {
 	roster  *control.Roster
 }
 
+func newSession(cfg *config.Config) *session {
+	return &session{config: cfg, clients: map[string]*source.Client{}, documents: daemon.NewDocuments(cfg.Checkpoint)}
+}
+
+func (s *session) signIns() daemon.SignIns { return daemon.SignIns{Documents: s.documents} }
+
 func (s *session) client(ctx context.Context, t config.Tenant) (*source.Client, error) {
 	budget := s.budget(ctx)
 	s.mu.Lock()
@@ -113,7 +122,11 @@ func (s *session) client(ctx context.Context, t config.Tenant) (*source.Client, 
 	if c := s.clients[t.ID]; c != nil {
 		return c, nil
 	}
-	c, err := newClient(t, source.Options{Budget: budget})
+	tokens, err := s.signIns().Tokens(t)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("tenant %s: %w", t.Name, err)}
+	}
+	c, err := newClient(t, source.Options{Tokens: tokens, Budget: budget})
 	if err == nil {
 		s.clients[t.ID] = c
 	}
@@ -186,6 +199,7 @@ func (s *session) close() {
 	if s.sink != nil {
 		_ = s.sink.Close() // nothing was written
 	}
+	_ = s.documents.Close()
 	if s.store != nil {
 		_ = s.store.Close() // nothing is lost: every call has been answered
 	}

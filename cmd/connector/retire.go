@@ -8,7 +8,6 @@ import (
 	"o365-kafka-connector/config"
 	"o365-kafka-connector/internal/audit"
 	"o365-kafka-connector/internal/command"
-	"o365-kafka-connector/internal/source"
 )
 
 type retireCommand struct {
@@ -30,7 +29,7 @@ func (cmd retireCommand) Run(ctx context.Context, env *environment, c *cli) erro
 	}
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
-	s := &session{config: cfg, clients: map[string]*source.Client{}}
+	s := newSession(cfg)
 	defer s.close()
 	out := &printer{env: env, json: cmd.json()}
 	return errors.Join(command.New(s.options(ctx, out)).Retire(ctx, r, out.part), out.finish())

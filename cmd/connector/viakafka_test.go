@@ -27,7 +27,7 @@ func (r *rig) serve(tenants string) *config.Config {
 	}
 	cfg.Control.Partitions = 3
 	ctx, cancel := context.WithCancel(r.t.Context())
-	s := &session{config: cfg, clients: map[string]*source.Client{}}
+	s := newSession(cfg)
 	store, err := s.openStore(ctx)
 	if err != nil {
 		r.t.Fatal(err)

@@ -21,8 +21,8 @@ var arrows = map[string][]string{
 	"internal/chaos":      {"internal/audit", "internal/emulator", "internal/testbed"},             // only tests and cmd/chaos import it
 	"internal/checkpoint": {"internal/audit", "internal/broker", "internal/secret", "internal/unit"},
 	"internal/command": { // only programs and the daemon use it
-		"config", "internal/audit", "internal/checkpoint", "internal/control", "internal/source", "internal/transform",
-		"internal/unit",
+		"config", "internal/audit", "internal/checkpoint", "internal/control", "internal/secret", "internal/source",
+		"internal/transform", "internal/unit",
 	},
 	"internal/control": {"internal/audit", "internal/broker", "internal/secret", "internal/txn", "internal/unit"},
 	"internal/daemon": { // puts the parts together

@@ -35,7 +35,7 @@ type Options struct {
 	Owned func(audit.Stream) bool
 	// Members returns the processes of the group; nil if there is no group.
 	Members func(context.Context) ([]control.Member, error)
-	// Logins keeps what a sign-in needs; nil: this executor's memory.
+	// Logins signs people in.
 	Logins Logins
 	// Progress is told how far a command is that takes its time; nil if nobody looks.
 	Progress func(Progress)
@@ -55,9 +55,6 @@ type Executor struct {
 
 // New returns an executor. It sends no request and opens nothing.
 func New(o Options) *Executor {
-	if o.Logins == nil {
-		o.Logins = &memoryLogins{}
-	}
 	if o.Progress == nil {
 		o.Progress = func(Progress) {}
 	}
@@ -80,6 +77,7 @@ var handlers = map[control.Name]func(*call, context.Context) error{
 	control.ListContent:       (*call).listContent,
 	control.GenerateLoginURL:  (*call).generateLoginURL,
 	control.AuthReset:         (*call).authReset,
+	control.Login:             (*call).login,
 	control.ShowStatus:        (*call).showStatus,
 	control.Backfill:          (*call).backfill,
 	control.Cancel:            (*call).cancel,

@@ -2,56 +2,25 @@ package command
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
-	"net/url"
-	"sync"
-	"time"
+	"io"
+	"os"
 
 	"o365-kafka-connector/config"
 	"o365-kafka-connector/internal/control"
+	"o365-kafka-connector/internal/secret"
 )
 
-// Login is a sign-in that was begun: what is needed to redeem the authorization code that it ends with.
-type Login struct {
-	State    string
-	Verifier string // of PKCE; a secret
-	Begun    time.Time
-}
-
-// Logins keeps sign-ins and the tokens that came of them.
+// Logins signs people in on whose behalf tenants are read.
 type Logins interface {
-	// Begin remembers a tenant's sign-in, in the place of one before.
-	Begin(ctx context.Context, tenantID string, l Login) error
-	// Forget drops the tenant's sign-in and its stored tokens. It needs none of them to be valid.
-	Forget(ctx context.Context, tenantID string) error
-}
-
-// memoryLogins keeps sign-ins as long as the process lives.
-type memoryLogins struct {
-	mu    sync.Mutex // guards the following
-	begun map[string]Login
-}
-
-// Begin implements Logins.
-func (m *memoryLogins) Begin(_ context.Context, tenantID string, l Login) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.begun == nil {
-		m.begun = map[string]Login{}
-	}
-	m.begun[tenantID] = l
-	return nil
-}
-
-// Forget implements Logins.
-func (m *memoryLogins) Forget(_ context.Context, tenantID string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.begun, tenantID)
-	return nil
+	// Begin returns the address at which a person signs in, and remembers what it takes to redeem the code that comes of
+	// it: 15 minutes long, also for other processes. It reports whether it can be redeemed: only method
+	// authorization_code has a use for one. redirectURI is where the browser is sent to then; empty: auth.redirect_uri.
+	Begin(ctx context.Context, t config.Tenant, redirectURI string) (link string, redeemable bool, err error)
+	// Redeem signs in with the code, or the whole address, that a browser came back with.
+	Redeem(ctx context.Context, t config.Tenant, answer secret.String) error
+	// Forget drops the tenant's sign-in and its tokens. It needs none of them to be valid.
+	Forget(ctx context.Context, t config.Tenant) error
 }
 
 const authorizationInstructions = `### Authorization instructions
@@ -59,6 +28,17 @@ const authorizationInstructions = `### Authorization instructions
 The browser is then sent to:
 ` + "`REDIRECT_URI?code=AUTH_CODE&session_state=SESSION_STATE`" + `
 2. Copy AUTH_CODE, without ` + "`code=`" + ` and without ` + "`session_state`" + `, into ` + "`auth.authorization_code`" + ` of the configuration.
+`
+
+// codeForms is for method authorization_code.
+const codeForms = `
+The whole address will do as well, also in the file that ` + "`auth.authorization_code_file` or `connector login --code-file`" + ` names. The URL can be used
+for 15 minutes, and the code for about ten.
+`
+
+// consentOnly is for methods that sign in without a person.
+const consentOnly = `
+This gives the application its permissions; the code is of no use, unless ` + "`auth.method`" + ` is authorization_code when the URL is made.
 `
 
 func (c *call) generateLoginURL(ctx context.Context) error {
@@ -70,44 +50,73 @@ func (c *call) generateLoginURL(ctx context.Context) error {
 		return refused("not_configured", "there is no address to return to after the sign-in",
 			"set auth.redirect_uri of tenant "+t.Name+" to a redirect URI of the application's registration")
 	}
-	login := Login{State: token(), Verifier: token(), Begun: time.Now().UTC()}
-	if err := c.options.Logins.Begin(ctx, t.ID, login); err != nil {
-		return fmt.Errorf("remember sign-in: %w", err)
+	link, redeemable, err := c.options.Logins.Begin(ctx, t, "")
+	if err != nil {
+		return err
 	}
-	link := loginURL(t, login)
-	return c.reply(control.OutcomeDone, fmt.Sprintf(authorizationInstructions, link), original("LoginURL", link))
+	text := fmt.Sprintf(authorizationInstructions, link)
+	if redeemable {
+		text += codeForms
+	} else {
+		text += consentOnly
+	}
+	return c.reply(control.OutcomeDone, text, original("LoginURL", link))
 }
 
-// loginURL is the address at which a person lets the application read the audit log on their behalf.
-//
-// https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow#request-an-authorization-code
-func loginURL(t config.Tenant, l Login) string {
-	base, authority := t.Hosts()
-	challenge := sha256.Sum256([]byte(l.Verifier))
-	q := url.Values{
-		"client_id":             {t.Auth.ClientID},
-		"response_type":         {"code"},
-		"response_mode":         {"query"},
-		"redirect_uri":          {t.Auth.RedirectURI},
-		"scope":                 {base + "/.default offline_access"},
-		"state":                 {l.State},
-		"code_challenge":        {base64.RawURLEncoding.EncodeToString(challenge[:])},
-		"code_challenge_method": {"S256"},
+// maxCodeFile is more than any address of a code takes, in bytes.
+const maxCodeFile = 16 << 10
+
+// login redeems a code that lies in a file where the command is done, so that it never stands in a message.
+func (c *call) login(ctx context.Context) error {
+	t, file := c.tenant(), c.command.Arguments.CodeFile
+	if file == "" {
+		return refused("no_code", "nobody can sign in here", "run connector login where a browser is, or run generate-login-url, "+
+			"write the code into a file that the connector can read, and name it: code_file")
 	}
-	return authority + "/" + url.PathEscape(t.ID) + "/oauth2/v2.0/authorize?" + q.Encode()
+	answer, err := readCode(file)
+	if err != nil {
+		return refused("no_code", err.Error(), "let code_file name a file, on the machine that does the command, with nothing in it but the code or the whole address")
+	}
+	if err := c.options.Logins.Redeem(ctx, t, answer); err != nil {
+		return err
+	}
+	return c.reply(control.OutcomeDone, SignedIn(t), LoginContext(t))
 }
 
-// token returns 256 random bits in letters that RFC 7636 allows for a verifier.
-func token() string {
-	var b [32]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return base64.RawURLEncoding.EncodeToString(b[:])
+// SignedIn tells of a sign-in.
+func SignedIn(t config.Tenant) string {
+	return "Signed in: tenant " + t.Name + " is read on behalf of this person from now on, by all instances."
+}
+
+// LoginContext is what programs get of a sign-in.
+func LoginContext(t config.Tenant) map[string]any {
+	return map[string]any{"login": map[string]any{"tenant": t.ID, "signed_in": true}}
+}
+
+func readCode(file string) (secret.String, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return "", fmt.Errorf("read code: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return "", fmt.Errorf("read code: %w", err)
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxCodeFile {
+		return "", fmt.Errorf("read code: %s is no file of less than 16 KiB", file)
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxCodeFile))
+	if err != nil {
+		return "", fmt.Errorf("read code: %w", err)
+	}
+	return secret.String(text), nil
 }
 
 // authReset asks for no token: it is what helps when none can be had.
 func (c *call) authReset(ctx context.Context) error {
-	if err := c.options.Logins.Forget(ctx, c.tenant().ID); err != nil {
-		return fmt.Errorf("forget stored tokens: %w", err)
+	if err := c.options.Logins.Forget(ctx, c.tenant()); err != nil {
+		return err
 	}
 	return c.reply(control.OutcomeDone, "Authorization was reset: stored tokens and sign-ins of tenant "+c.tenant().Name+
 		" are forgotten. Run generate-login-url to sign in again.", map[string]any{"MicrosoftManagement": map[string]any{}})

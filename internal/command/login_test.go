@@ -3,29 +3,35 @@ package command_test
 import (
 	"context"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"o365-kafka-connector/config"
+	"o365-kafka-connector/internal/checkpoint"
 	"o365-kafka-connector/internal/command"
 	"o365-kafka-connector/internal/control"
+	"o365-kafka-connector/internal/daemon"
+	"o365-kafka-connector/internal/secret"
 )
 
 // logins remembers what it is told.
 type logins struct {
-	begun     map[string]command.Login
+	daemon.SignIns
+	redeemed  []string
 	forgotten []string
 }
 
-func (l *logins) Begin(_ context.Context, tenant string, login command.Login) error {
-	l.begun[tenant] = login
+func (l *logins) Redeem(_ context.Context, t config.Tenant, answer secret.String) error {
+	l.redeemed = append(l.redeemed, t.Name+" "+answer.Reveal())
 	return nil
 }
 
-func (l *logins) Forget(_ context.Context, tenant string) error {
-	l.forgotten = append(l.forgotten, tenant)
+func (l *logins) Forget(_ context.Context, t config.Tenant) error {
+	l.forgotten = append(l.forgotten, t.ID)
 	return nil
 }
 
@@ -36,7 +42,7 @@ func signIn(t *testing.T, tenant string) (*rig, *logins) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &logins{begun: map[string]command.Login{}}
+	l := &logins{}
 	return &rig{t: t, executor: command.New(command.Options{Config: cfg, Logins: l})}, l
 }
 
@@ -49,7 +55,7 @@ func TestLoginURL(t *testing.T) {
 		"china":      {"https://login.partner.microsoftonline.cn", "https://manage.office365.cn/.default offline_access"},
 	} {
 		t.Run(cloud, func(t *testing.T) {
-			r, l := signIn(t, "cloud: "+cloud+", auth: {client_id: client_id, client_secret: hush, redirect_uri: 'https://here.example/a b?c=d'}")
+			r, _ := signIn(t, "cloud: "+cloud+", auth: {client_id: client_id, client_secret: hush, redirect_uri: 'https://here.example/a b?c=d'}")
 			got := r.do("!ms-management-activity-generate-login-url")
 			if got.err != nil {
 				t.Fatal(got.err)
@@ -71,15 +77,34 @@ func TestLoginURL(t *testing.T) {
 			}, q); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			login := l.begun[contoso]
-			if login.State != q.Get("state") || len(login.State) < 43 || len(login.Verifier) < 43 || login.Begun.IsZero() {
-				t.Errorf("remembered %+v, in the link %s", login, q.Get("state"))
+			if len(q.Get("state")) < 43 || len(q.Get("code_challenge")) != 43 {
+				t.Errorf("link %s", link)
 			}
-			if strings.Contains(got.text+got.context, login.Verifier) || strings.Contains(got.text+got.context, "hush") {
+			if strings.Contains(got.text+got.context, "hush") {
 				t.Error("a secret is in the reply")
 			}
 			golden(t, "login.md", strings.ReplaceAll(got.text, link, "LINK"))
 		})
+	}
+}
+
+// TestLoginURLThatCanBeRedeemed is of a method that has a use for the code.
+func TestLoginURLThatCanBeRedeemed(t *testing.T) {
+	r, l := signIn(t, "auth: {method: authorization_code, client_id: client_id, client_secret: hush, redirect_uri: 'https://here.example/'}")
+	var c checkpoint.Config
+	c.SetDefaults()
+	c.Kind, c.Path = checkpoint.KindFile, t.TempDir()
+	documents := daemon.NewDocuments(c)
+	l.Documents = documents
+	got := r.do("!generate-login-url")
+	if got.err != nil {
+		t.Fatal(got.err)
+	}
+	_, rest, _ := strings.Cut(got.text, "(")
+	link, _, _ := strings.Cut(rest, ")")
+	golden(t, "login_code.md", strings.ReplaceAll(got.text, link, "LINK"))
+	if stored, err := documents.Document(t.Context(), contoso, "login"); err != nil || len(stored) == 0 {
+		t.Errorf("nothing is remembered: %v", err)
 	}
 }
 
@@ -107,5 +132,32 @@ func TestAuthResetNeedsNoToken(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{contoso}, l.forgotten); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestLoginByFile never has the code in the message, and reads nothing that could be another secret.
+func TestLoginByFile(t *testing.T) {
+	r, l := signIn(t, "auth: {client_id: client_id, client_secret: hush, redirect_uri: 'https://here.example/'}")
+	dir := t.TempDir()
+	file := filepath.Join(dir, "code")
+	if err := os.WriteFile(file, []byte("https://here.example/?code=abc&state=x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := r.do("!login code_file=" + file)
+	if got.err != nil || got.context != `{"login":{"signed_in":true,"tenant":"`+contoso+`"}}` || !strings.Contains(got.text, "contoso") {
+		t.Errorf("%+v", got)
+	}
+	if diff := cmp.Diff([]string{"contoso https://here.example/?code=abc&state=x\n"}, l.redeemed); diff != "" {
+		t.Error(diff)
+	}
+	if err := os.WriteFile(file, make([]byte, 20<<10), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.do("!login code_file="+file).refused(t, control.OutcomeRefused, "16 KiB")
+	r.do("!login code_file="+dir).refused(t, control.OutcomeRefused, "no file")
+	r.do("!login code_file="+file+".gone").refused(t, control.OutcomeRefused, "code_file")
+	r.do("!login").refused(t, control.OutcomeRefused, "connector login")
+	if len(l.redeemed) != 1 {
+		t.Errorf("redeemed %q", l.redeemed)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,6 +44,8 @@ type Arguments struct {
 	Cause     audit.Cause // of dead letters; empty: any
 	Since     time.Time   // of dead letters; zero: any
 	ContentID string      // of dead letters; empty: any
+
+	CodeFile string // path of a file with an authorization code, on the machine that does the command
 }
 
 // Wire returns the arguments by their names on the wire.
@@ -51,7 +54,7 @@ func (a Arguments) Wire() map[string]any {
 	for name, value := range map[string]string{
 		"content_type": a.spelling(), "mode": string(a.Mode), "topic": a.Topic, "backfill_id": a.BackfillID,
 		"start_time": wireTime(a.Start), "end_time": wireTime(a.End), "watermark": wireTime(a.Watermark),
-		"cause": string(a.Cause), "since": wireTime(a.Since), "content_id": a.ContentID,
+		"cause": string(a.Cause), "since": wireTime(a.Since), "content_id": a.ContentID, "code_file": a.CodeFile,
 	} {
 		if value != "" {
 			out[name] = value
@@ -106,6 +109,7 @@ var readers = map[string]func(*Arguments, any) error{
 	"cause":               (*Arguments).readCause,
 	"since":               func(a *Arguments, v any) error { return readTime(&a.Since, v) },
 	"content_id":          func(a *Arguments, v any) error { return readString(&a.ContentID, v) },
+	"code_file":           (*Arguments).readCodeFile,
 	"backfill_id":         func(a *Arguments, v any) error { return readString(&a.BackfillID, v) },
 }
 
@@ -184,6 +188,16 @@ func (a *Arguments) readCause(v any) error {
 		return err
 	}
 	a.Cause = audit.Cause(strings.ToLower(s))
+	return nil
+}
+
+func (a *Arguments) readCodeFile(v any) error {
+	if err := readString(&a.CodeFile, v); err != nil {
+		return err
+	}
+	if !filepath.IsAbs(a.CodeFile) {
+		return fmt.Errorf("%s is no absolute path: name the file from the root on", quote(a.CodeFile))
+	}
 	return nil
 }
 

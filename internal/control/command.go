@@ -20,6 +20,7 @@ const (
 	ListContent       Name = "list-content"
 	GenerateLoginURL  Name = "generate-login-url"
 	AuthReset         Name = "auth-reset"
+	Login             Name = "login"
 	ShowStatus        Name = "status"
 	Pause             Name = "pause"
 	Resume            Name = "resume"
@@ -54,6 +55,7 @@ var rules = []rule{
 	},
 	{name: GenerateLoginURL},
 	{name: AuthReset},
+	{name: Login, optional: []string{"code_file"}},
 	{name: ShowStatus, reads: true, optional: []string{"content_type"}},
 	{name: Pause, required: []string{"content_type"}},
 	{name: Resume, required: []string{"content_type"}},

@@ -41,6 +41,7 @@ type Daemon struct {
 	view    *view
 	health  *telemetry.Health
 	budget  *budgetSeam
+	logins  *Documents // the sign-ins of tenants
 	topics  *transform.TopicBound
 	tenants []*tenant
 	gate    gate
@@ -55,7 +56,7 @@ func New(c *config.Config, o Options) (*Daemon, error) {
 	}
 	d := &Daemon{
 		config: c, log: o.Log, metrics: o.Metrics, version: o.Version, host: host, name: c.Control.InstanceID,
-		health: &telemetry.Health{}, budget: newBudgetSeam(),
+		health: &telemetry.Health{}, budget: newBudgetSeam(), logins: NewDocuments(c.Checkpoint),
 	}
 	if d.name == "" {
 		d.name = host
@@ -107,7 +108,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		t.client.Close()
 	}
 	// The page goes last, so that it shows the end.
-	return errors.Join(err, out.Close(), store.Close(), page.close())
+	return errors.Join(err, out.Close(), store.Close(), d.logins.Close(), page.close())
 }
 
 func (d *Daemon) sinkOptions() sink.Options {

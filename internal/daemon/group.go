@@ -46,6 +46,7 @@ func (d *Daemon) groupOptions(s services, r *pipeline.Runner, known *streamList)
 		Letters: lettersOf(s.sink),
 		Owned:   known.owned,
 		Members: control.NewRoster(d.config.Control, s.conn).Overview,
+		Logins:  SignIns{d.logins, d.log},
 	})
 	tell := &commandTeller{sink: s.sink, log: d.log}
 	o := control.Options{

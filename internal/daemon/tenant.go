@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"fmt"
-	"log/slog"
 
 	"o365-kafka-connector/config"
 	"o365-kafka-connector/internal/audit"
@@ -22,25 +21,11 @@ type tenant struct {
 	outputs []transform.Output
 }
 
-// NewTokens returns the source of a tenant's access tokens. It sends no request.
-func NewTokens(t config.Tenant, log *slog.Logger) (*auth.TokenSource, error) {
-	base, authority := t.Hosts()
-	tokens, err := auth.New(t.Auth, auth.Options{
-		TenantID: t.ID, Authority: authority, Resource: base,
-		ContentTypes: t.ContentTypes,
-		Timeout:      t.Source.Timeout.D(), Proxy: t.Source.Proxy, Insecure: t.Source.Insecure, CAFile: t.Source.CAFile,
-		Log: log,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("auth: %w", err)
-	}
-	return tokens, nil
-}
-
-// NewClient returns the API client of a tenant, with tokens of its own if the options name none. It sends no request.
+// NewClient returns the API client of a tenant, with tokens of its own if the options name none, which method
+// authorization_code needs. It sends no request.
 func NewClient(t config.Tenant, o source.Options) (*source.Client, error) {
 	if o.Tokens == nil {
-		tokens, err := NewTokens(t, o.Logger)
+		tokens, err := SignIns{Log: o.Logger}.Tokens(t)
 		if err != nil {
 			return nil, err
 		}
@@ -57,7 +42,7 @@ func NewClient(t config.Tenant, o source.Options) (*source.Client, error) {
 
 func (d *Daemon) newTenant(t config.Tenant) (*tenant, error) {
 	log := d.log.With("tenant", t.Name)
-	tokens, err := NewTokens(t, log)
+	tokens, err := SignIns{d.logins, log}.Tokens(t)
 	if err != nil {
 		return nil, err
 	}
