@@ -104,7 +104,7 @@ func (s *settings) newEncoder() encoder {
 	case FormatECS:
 		return ecs.NewEncoder(ecs.Options{Stream: s.stream, Now: s.now})
 	case FormatOCSF:
-		return ocsf.NewEncoder(ocsf.Options{Stream: s.stream, RawData: s.rawData})
+		return ocsf.NewEncoder(ocsf.Options{Stream: s.stream, RawData: s.rawData, Now: s.now})
 	default:
 		return nil
 	}

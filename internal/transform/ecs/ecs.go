@@ -166,7 +166,7 @@ func (e *Encoder) target(list tree.Node) (id, name []byte) {
 		switch {
 		case kind == identityUPN && len(name) == 0:
 			name, user = text, true
-		case kind == identityOther && isGUID(text) && len(id) == 0:
+		case kind == identityOther && facts.IsGUID(text) && len(id) == 0:
 			id = text
 		case kind == identityOther && string(text) == "User":
 			user = true
@@ -176,20 +176,4 @@ func (e *Encoder) target(list tree.Node) (id, name []byte) {
 		return nil, nil
 	}
 	return id, name
-}
-
-// isGUID reports whether the text has the form of a GUID, without braces.
-func isGUID(text []byte) bool {
-	if len(text) != len("00000000-0000-0000-0000-000000000000") {
-		return false
-	}
-	for i, c := range text {
-		if dash := i == 8 || i == 13 || i == 18 || i == 23; dash != (c == '-') {
-			return false
-		}
-		if c != '-' && !('0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f') {
-			return false
-		}
-	}
-	return true
 }

@@ -33,7 +33,7 @@ func BenchmarkAppend(b *testing.B) {
 	records := golden(b)
 	for _, name := range []string{"sign-in", "file", "mailbox", "role", "alert", "dlp-match", "mail-scan", "team", "api"} {
 		b.Run(name, func(b *testing.B) {
-			e, r := ocsf.NewEncoder(ocsf.Options{Stream: stream}), records[name]
+			e, r := ocsf.NewEncoder(options), records[name]
 			var event []byte
 			b.SetBytes(int64(len(r.Raw)))
 			b.ReportAllocs()

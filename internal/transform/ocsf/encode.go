@@ -13,6 +13,7 @@ package ocsf
 
 import (
 	"strconv"
+	"time"
 
 	"o365-kafka-connector/internal/audit"
 	"o365-kafka-connector/internal/transform/facts"
@@ -25,7 +26,8 @@ const Version = "1.8.0"
 // Options say where records come from and what events have.
 type Options struct {
 	Stream  audit.Stream
-	RawData bool // add the record itself, as a string
+	RawData bool             // add the record itself, as a string
+	Now     func() time.Time // nil: the clock
 }
 
 // Encoder turns records of one stream into events. One goroutine at a time may use it; its buffers are reused.
@@ -33,10 +35,12 @@ type Encoder struct {
 	table   *mapping
 	stream  audit.Stream
 	rawData bool
+	now     func() time.Time
 	known   *known
 
 	// Of the record at hand.
 	blob        audit.Blob
+	made        time.Time // when the first event of the blob was made
 	source      *audit.Record
 	record      tree.Tree
 	top         []tree.Node // by slot
@@ -60,7 +64,10 @@ type Encoder struct {
 // NewEncoder returns an encoder.
 func NewEncoder(o Options) *Encoder {
 	t := read()
-	return &Encoder{table: t, stream: o.Stream, rawData: o.RawData, known: newKnown(t), top: make([]tree.Node, len(t.slots))}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Encoder{table: t, stream: o.Stream, rawData: o.RawData, now: o.Now, known: newKnown(t), top: make([]tree.Node, len(t.slots))}
 }
 
 // Append appends the event that a record of a blob becomes.
@@ -78,7 +85,10 @@ func (e *Encoder) Append(dst []byte, b audit.Blob, r *audit.Record) []byte {
 
 // begin takes a record apart.
 func (e *Encoder) begin(b audit.Blob, r *audit.Record) {
-	e.blob, e.source, e.raw = b, r, e.rawData || r.Malformed != ""
+	if e.made.IsZero() || e.blob != b {
+		e.blob, e.made = b, e.now()
+	}
+	e.source, e.raw = r, e.rawData || r.Malformed != ""
 	e.marks.reset()
 	e.innerOf, e.port = tree.None, 0
 	clear(e.top)

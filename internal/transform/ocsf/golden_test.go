@@ -27,11 +27,14 @@ var (
 		ID: "20261123091500000000001$audit_general$1234", Created: time.Date(2026, 11, 23, 10, 15, 0, 0, time.UTC),
 		Listed: "2026-11-23T10:15:00.000Z",
 	}
+	options = ocsf.Options{
+		Stream: stream, Now: func() time.Time { return time.Date(2026, 11, 23, 10, 16, 0, 0, time.UTC) },
+	}
 )
 
 // TestGolden encodes the records of testdata/records: each row of the mapping has its own, named after it.
 func TestGolden(t *testing.T) {
-	e := ocsf.NewEncoder(ocsf.Options{Stream: stream})
+	e := ocsf.NewEncoder(options)
 	for name, r := range golden(t) {
 		t.Run(name, func(t *testing.T) {
 			event := e.Append(nil, blob, r)

@@ -47,6 +47,7 @@ func init() { // kinds and what they call refer to each other
 		"const!":   {own: func(e *Encoder, v *value) bool { ownConst(e, v); return true }},
 		"occurred": {own: ownOccurred},
 		"listed":   {own: ownListed},
+		"made":     {own: ownMade},
 		"port":     {own: ownPort},
 		"stream":   {own: ownStream},
 		"profiles": {own: func(e *Encoder, _ *value) bool { e.out = append(e.out, e.row.profiles...); return false }},

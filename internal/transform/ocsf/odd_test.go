@@ -82,7 +82,7 @@ func TestNothingOfARecordIsLost(t *testing.T) {
 		"over many lines":    {`"A":[1,{"b":2}]`},
 		"many members":       {`"raw_data":`, `"uid":"1"`, `"operation":"UserLoggedIn"`},
 	} {
-		event := ocsf.NewEncoder(ocsf.Options{Stream: stream}).Append(nil, blob, parse([]byte(records[name])))
+		event := ocsf.NewEncoder(options).Append(nil, blob, parse([]byte(records[name])))
 		for _, want := range wants {
 			if !bytes.Contains(event, []byte(want)) {
 				t.Errorf("%s: the event lacks %s: %.2000s", name, want, event)
@@ -94,10 +94,10 @@ func TestNothingOfARecordIsLost(t *testing.T) {
 // TestEncoderForgets makes events of records in turn: none has anything of the one before.
 func TestEncoderForgets(t *testing.T) {
 	records := golden(t)
-	e := ocsf.NewEncoder(ocsf.Options{Stream: stream})
+	e := ocsf.NewEncoder(options)
 	for range 3 {
 		for name, r := range records { // in any order
-			fresh := ocsf.NewEncoder(ocsf.Options{Stream: stream}).Append(nil, blob, r)
+			fresh := ocsf.NewEncoder(options).Append(nil, blob, r)
 			if got := e.Append(nil, blob, r); !bytes.Equal(got, fresh) {
 				t.Fatalf("%s:\n%s\nwant\n%s", name, got, fresh)
 			}
@@ -115,7 +115,7 @@ func FuzzEvent(f *testing.F) {
 			f.Add([]byte(text))
 		}
 	}
-	e := ocsf.NewEncoder(ocsf.Options{Stream: stream})
+	e := ocsf.NewEncoder(options)
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if !json.Valid(text) {
 			text = fmt.Appendf(nil, `{"Id":"1","CreationTime":"2026-11-23T09:00:00","Operation":"x","UserId":%s}`, quoted(text))

@@ -35,6 +35,12 @@ func ownListed(e *Encoder, _ *value) bool {
 	return true
 }
 
+// ownMade writes when the event was made.
+func ownMade(e *Encoder, _ *value) bool {
+	e.out = strconv.AppendInt(e.out, e.made.UnixMilli(), 10)
+	return true
+}
+
 // ownPort writes the port of the IP address that was written last.
 func ownPort(e *Encoder, _ *value) bool {
 	if e.port != 0 {

@@ -8,25 +8,7 @@ import (
 )
 
 func readGUID(e *Encoder, v *visit, n tree.Node) bool {
-	return isGUID(v.tree.Text(n)) && readText(e, v, n)
-}
-
-func isGUID(text []byte) bool {
-	const length, hyphens = 36, 1<<8 | 1<<13 | 1<<18 | 1<<23
-	if len(text) != length {
-		return false
-	}
-	for i, c := range text {
-		switch {
-		case hyphens>>i&1 == 1:
-			if c != '-' {
-				return false
-			}
-		case c-'0' > 9 && (c|0x20)-'a' > 5:
-			return false
-		}
-	}
-	return true
+	return facts.IsGUID(v.tree.Text(n)) && readText(e, v, n)
 }
 
 // readIP writes an IP address, and remembers its port for the attribute that follows.
@@ -70,7 +52,7 @@ func readWord(e *Encoder, v *visit, n tree.Node) bool {
 // readTag writes what kind of thing a target of Entra ID is, from an id such as User_<GUID> or Group.
 func readTag(e *Encoder, v *visit, n tree.Node) bool {
 	text := v.tree.Text(n)
-	if tag, id, ok := bytes.Cut(text, []byte("_")); ok && isGUID(id) {
+	if tag, id, ok := bytes.Cut(text, []byte("_")); ok && facts.IsGUID(id) {
 		text = tag
 	}
 	for _, c := range text {

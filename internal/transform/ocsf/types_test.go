@@ -23,7 +23,7 @@ var otherTypes = []any{
 
 // TestValuesOfOtherTypes puts something else in the place of each value of the golden records, one after the other.
 func TestValuesOfOtherTypes(t *testing.T) {
-	e := ocsf.NewEncoder(ocsf.Options{Stream: stream})
+	e := ocsf.NewEncoder(options)
 	turn := 0
 	var event []byte
 	for name, r := range golden(t) {
