@@ -90,11 +90,24 @@ func (c *Config) normalizeOutputs() {
 	}
 }
 
+var errNoHeaders = errors.New("only messages in Kafka have headers: leave it out, or set sink.kind: kafka")
+
+// validateOutput returns what is wrong with the short form, besides what it says itself.
+func (c *Config) validateOutput() error {
+	if c.Output.CloudEvents && c.Sink.Kind != sink.KindKafka {
+		return fmt.Errorf("output.cloudevents: %w", errNoHeaders)
+	}
+	return nil
+}
+
 // validateOutputs returns what is wrong with a list of outputs, each text beginning with its key.
 func (c *Config) validateOutputs(outputs []transform.Output) error {
 	errs := []error{transform.ValidateOutputs(outputs)}
 	reserved := c.ReservedTopics()
 	for i, o := range outputs {
+		if o.CloudEvents && c.Sink.Kind != sink.KindKafka {
+			errs = append(errs, fmt.Errorf("outputs[%d].cloudevents: %w", i, errNoHeaders))
+		}
 		if key, ok := reserved[o.Topic]; ok {
 			errs = append(errs, fmt.Errorf("outputs[%d].topic: %s is %s already: choose another", i, o.Topic, key))
 		}

@@ -76,6 +76,9 @@ func TestProblemsOfOutputs(t *testing.T) {
 			`line 8: outputs[0].filter.record_types[1]: record type "Exchang" is unknown: did you mean ExchangeItem, ExchangeAdmin, ExchangeSearch? A number is taken too`,
 			`line 10: outputs[0].filter.content_types.DLP: content type "DLP" is unknown: use one of Audit.AzureActiveDirectory, Audit.Exchange, Audit.SharePoint, Audit.General, DLP.All`,
 		}},
+		"headers without Kafka": {minimal + "sink: {kind: stdout}\noutput: {cloudevents: true}\n", []string{
+			"line 6: output.cloudevents: only messages in Kafka have headers: leave it out, or set sink.kind: kafka",
+		}},
 		"both": {minimal + list + "output: {incident_type: x}\n", []string{
 			"line 7: output: counts only without outputs: move it into the entries of outputs, or leave outputs out",
 		}},

@@ -67,6 +67,7 @@ func (l *loader) validate(c *Config) {
 		{"log", c.Log.Validate},
 		{"shutdown", c.Shutdown.Validate},
 		{"", c.validateControl},
+		{"", c.validateOutput},
 		{"", func() error { return c.validateOutputs(c.Outputs) }},
 	}
 	if c.Sink.Kind == sink.KindKafka || c.Control.Enabled { // else nothing of it is used

@@ -24,6 +24,7 @@ type OutputConfig struct {
 	Format       string `yaml:"format"`
 	IncidentType string `yaml:"incident_type"` // value of the incident's type; empty: no type
 	RawData      bool   `yaml:"raw_data"`      // ocsf: add the record itself, as a string
+	CloudEvents  bool   `yaml:"cloudevents"`   // add the headers of CloudEvents 1.0, binary mode
 }
 
 // SetDefaults chooses incidents without a type.

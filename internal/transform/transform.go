@@ -44,6 +44,8 @@ type Transformer struct {
 	place   []byte
 	small   []byte
 	headers []audit.Header
+
+	cloudText []byte // values of the CloudEvents attributes
 }
 
 // encoder makes events in the form of a schema.
@@ -59,6 +61,7 @@ type settings struct {
 	version   string // of the format, as the header has it
 	incident  bool
 	rawData   bool
+	cloud     bool   // CloudEvents attributes are added
 	kind      []byte // the incident's type as a member, or nothing
 	topic     string // empty: it differs from record to record
 	keyKind   Key
@@ -78,7 +81,7 @@ func New(o Options) (func() *Transformer, error) {
 		return nil, fmt.Errorf("transform records of %s: %w", o.Stream, err)
 	}
 	s := settings{
-		stream: o.Stream, filter: filter, format: o.Output.Format, version: o.Output.version(), incident: o.Output.Format == FormatIncident, rawData: o.Output.RawData,
+		stream: o.Stream, filter: filter, format: o.Output.Format, version: o.Output.version(), incident: o.Output.Format == FormatIncident, rawData: o.Output.RawData, cloud: o.Output.CloudEvents,
 		kind: typeMember(o.Output.IncidentType), keyKind: key, tenantKey: []byte(o.Stream.Tenant.ID),
 		shared: append(outputHeaders(o), streamHeaders(o)...), now: o.Now,
 	}
@@ -124,10 +127,14 @@ func (c OutputConfig) version() string {
 
 // outputHeaders are those that two outputs of a stream do not share.
 func outputHeaders(o Options) []audit.Header {
-	return appendHeader(nil,
+	headers := appendHeader(nil,
 		"content-type", "application/json",
 		"format", o.Output.version(),
 	)
+	if o.Output.CloudEvents {
+		headers = appendHeader(headers, "ce_specversion", cloudVersion, "ce_source", cloudSource(o))
+	}
+	return headers
 }
 
 func streamHeaders(o Options) []audit.Header {
@@ -183,7 +190,7 @@ func (t *Transformer) topicOf(r *audit.Record) string {
 
 // event turns a record that passes the filter into an event.
 func (t *Transformer) event(b audit.Blob, r *audit.Record, topic string) audit.Event {
-	e := audit.Event{Topic: topic, Key: t.key(b, r), Value: r.Raw, Headers: t.eventHeaders(r), Ordinal: r.Ordinal}
+	e := audit.Event{Topic: topic, Key: t.key(b, r), Value: r.Raw, Headers: t.eventHeaders(b, r), Ordinal: r.Ordinal}
 	switch {
 	case t.incident:
 		e.Value = t.appendIncident(b, r)
@@ -203,7 +210,7 @@ func (t *Transformer) buffer(r *audit.Record) []byte {
 }
 
 // eventHeaders returns the headers that differ from record to record.
-func (t *Transformer) eventHeaders(r *audit.Record) []audit.Header {
+func (t *Transformer) eventHeaders(b audit.Blob, r *audit.Record) []audit.Header {
 	headers := append(t.headers[:0], t.own...)
 	if id := r.Text(audit.FieldID); len(id) > 0 {
 		headers = append(headers, audit.Header{Name: "record_id", Value: id})
@@ -221,6 +228,9 @@ func (t *Transformer) eventHeaders(r *audit.Record) []audit.Header {
 		t.small = append(t.small, r.Malformed...)
 		headers = append(headers, audit.Header{Name: "malformed", Value: t.small[start:]})
 	}
+	if t.cloud {
+		headers = t.appendCloud(headers, b, r)
+	}
 	t.headers = headers
 	return headers
 }
@@ -228,16 +238,19 @@ func (t *Transformer) eventHeaders(r *audit.Record) []audit.Header {
 // Growth tells how many bytes of event, key and headers included, a byte of record becomes on average. Measured on
 // records of 1 to 2 KB; a record of a few hundred bytes triples.
 func (t *Transformer) Growth() float64 {
+	growth := 1.1
 	switch {
 	case t.format == FormatIncident:
-		return 1.9
+		growth = 1.9
 	case t.format == FormatECS:
-		return 2.3
+		growth = 2.3
 	case t.rawData:
-		return 3.6
+		growth = 3.6
 	case t.format == FormatOCSF:
-		return 2.4
-	default:
-		return 1.1
+		growth = 2.4
 	}
+	if t.cloud {
+		growth += 0.15
+	}
+	return growth
 }
