@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -93,13 +94,16 @@ func typeNumbers(names string) ([]int64, error) {
 	return numbers, nil
 }
 
-// list returns names with commas between them, and one more, as a JSON list.
+// list returns names with commas between them, and one more unless it is among them, as a JSON list.
 func list(names, more string) []byte {
-	all := more
+	var all []string
 	if names != "" {
-		all = names + "," + more
+		all = strings.Split(names, ",")
 	}
-	return []byte(`["` + strings.ReplaceAll(all, ",", `","`) + `"]`)
+	if !slices.Contains(all, more) {
+		all = append(all, more)
+	}
+	return []byte(`["` + strings.Join(all, `","`) + `"]`)
 }
 
 // of returns the row of a record; there always is one.

@@ -131,9 +131,12 @@ func check(path string, value any) error {
 		if !f.list || len(value) == 0 {
 			return fmt.Errorf("%s is a list of %d", path, len(value))
 		}
-		for _, one := range value {
+		for i, one := range value {
 			if err := single(path, f, one); err != nil {
 				return err
+			}
+			if text, ok := one.(string); ok && slices.Contains(value[:i], any(text)) {
+				return fmt.Errorf("%s has %q twice", path, text)
 			}
 		}
 		return nil
