@@ -14,7 +14,7 @@ func TestExactlyOnceUnderFaults(t *testing.T) {
 	if testing.Short() {
 		t.Skip("skipped by -short: this test needs real services")
 	}
-	report, err := Run(t.Context(), Options{Seed: 6, Duration: time.Minute, Out: t.Output()})
+	report, err := Run(t.Context(), Options{Seed: 6, Duration: 3 * time.Minute, Out: t.Output()})
 	if errors.Is(err, testbed.ErrUnavailable) && os.Getenv("CI") != "true" {
 		t.Skipf("SKIPPED, NOT TESTED: %v", err)
 	}
