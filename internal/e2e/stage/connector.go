@@ -128,6 +128,9 @@ func (c *Connector) MustRun() {
 	}
 }
 
+// Log is the path of the process's log.
+func (c *Connector) Log() string { return c.log }
+
 // Tail is the end of the process's log.
 func (c *Connector) Tail() string {
 	text, _ := os.ReadFile(c.log)
