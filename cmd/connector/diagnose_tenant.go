@@ -10,22 +10,19 @@ import (
 
 	"o365-kafka-connector/config"
 	"o365-kafka-connector/internal/audit"
-	"o365-kafka-connector/internal/auth"
-	"o365-kafka-connector/internal/daemon"
 	"o365-kafka-connector/internal/source"
 )
 
 const (
-	tokenDeadline = 35 * time.Second
-	apiDeadline   = time.Minute // listings of busy tenants are slow
-	clockWarns    = 30 * time.Second
-	clockFails    = 5 * time.Minute // Entra ID and TLS begin to refuse
+	apiDeadline = time.Minute // listings of busy tenants are slow
+	clockWarns  = 30 * time.Second
+	clockFails  = 5 * time.Minute // Entra ID and TLS begin to refuse
 )
 
 // tenant follows the way of a request: hosts, token, subscriptions, content.
 func (d *diagnosis) tenant(ctx context.Context, t config.Tenant) {
 	base, authority := t.Hosts()
-	if t.Auth.Method != auth.MethodStatic && !d.host(ctx, t, "login host", authority) {
+	if asksAuthority(t.Auth.Method) && !d.host(ctx, t, "login host", authority) {
 		return
 	}
 	if !d.host(ctx, t, "api host", base) {
@@ -52,24 +49,6 @@ func (d *diagnosis) host(ctx context.Context, t config.Tenant, check, address st
 	return d.try(ctx, finding{Check: check, Tenant: t.Name}, hostDeadline, func(ctx context.Context) (string, error) {
 		return reach(ctx, address, t.Source.Proxy)
 	})
-}
-
-func (d *diagnosis) token(ctx context.Context, t config.Tenant) (tokens *auth.TokenSource, ok bool) {
-	f := finding{Check: "token", Tenant: t.Name, Hint: "check the tenant's auth"}
-	ok = d.try(ctx, f, tokenDeadline, func(ctx context.Context) (message string, err error) {
-		tokens, err = daemon.SignIns{Documents: d.documents}.Tokens(t)
-		if err != nil {
-			return "", err
-		}
-		if _, err := tokens.Token(ctx); err != nil {
-			return "", err
-		}
-		if t.Auth.Method == auth.MethodStatic {
-			return "as configured, not tried yet", nil
-		}
-		return "obtained for client " + t.Auth.ClientID, nil
-	})
-	return tokens, ok
 }
 
 // subscriptions also finds out whether the audit log is switched on at all.

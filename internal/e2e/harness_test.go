@@ -39,7 +39,9 @@ func (c complete) Run() int {
 	if err := flag.Set("test.parallel", "32"); err != nil {
 		panic(err)
 	}
+	end := inEnvironment()
 	code := c.M.Run()
+	end()
 	if code != 0 || testing.Short() || flag.Lookup("test.run").Value.String() != "" || flag.Lookup("test.list").Value.String() != "" {
 		return code
 	}

@@ -27,14 +27,17 @@ func NewIssuer(url string) (*Issuer, error) {
 	return &Issuer{URL: url, keyID: rand.Text(), key: key}, nil
 }
 
+// federatedLife is how long an issuer's tokens are valid.
+const federatedLife = 2 * time.Hour
+
 // Token makes a token for a subject, for Entra ID to take until then.
 func (i *Issuer) Token(subject string, until time.Time) (string, error) {
-	now := time.Now()
+	issued := until.Add(-federatedLife).Unix()
 	var text string
 	for _, part := range []map[string]any{
 		{"alg": "RS256", "kid": i.keyID, "typ": "JWT"},
 		{
-			"iss": i.URL, "sub": subject, "aud": federatedAudience, "iat": now.Unix(), "nbf": min(now.Unix(), until.Unix()),
+			"iss": i.URL, "sub": subject, "aud": federatedAudience, "iat": issued, "nbf": issued,
 			"exp": until.Unix(), "jti": rand.Text(),
 		},
 	} {

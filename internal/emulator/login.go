@@ -3,7 +3,6 @@ package emulator
 import (
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 )
@@ -86,6 +85,9 @@ func (c *call) resource(version int) (string, *loginError) {
 	if resource == "" {
 		return "", &loginError{http.StatusBadRequest, "invalid_request", 900144, "The request body must contain the parameter 'scope' or 'resource'."}
 	}
+	if c.crossCloud(resource) {
+		return "", &loginError{http.StatusBadRequest, "invalid_request", 900382, "Confidential Client is not supported in Cross Cloud request."}
+	}
 	if !c.knowsResource(resource) {
 		return "", &loginError{http.StatusBadRequest, "invalid_resource", 500011, "The resource principal named " + resource + " was not found in the tenant."}
 	}
@@ -95,5 +97,5 @@ func (c *call) resource(version int) (string, *loginError) {
 // knowsResource reports whether the tenant has the resource, at least as another API.
 func (c *call) knowsResource(resource string) bool {
 	known := strings.TrimSuffix(resource, "/")
-	return known == c.base() || slices.Contains(audiences, known) || strings.HasPrefix(known, "http")
+	return known == c.base() || isCloud(known) || strings.HasPrefix(known, "http")
 }

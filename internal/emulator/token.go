@@ -3,17 +3,10 @@ package emulator
 import (
 	"encoding/json"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
-
-// audiences are the resources of Microsoft's clouds; besides them the emulator's own address is one.
-var audiences = []string{
-	"https://manage.office.com", "https://manage-gcc.office.com", "https://manage.office365.us",
-	"https://manage.protection.apps.mil", "https://manage.office365.cn",
-}
 
 // bearer reads and checks the request's token.
 func (c *call) bearer() (claims, bool) {
@@ -29,11 +22,10 @@ func (c *call) bearer() (claims, bool) {
 		return found, true
 	}
 	found, ok := c.e.signer.verify(token)
-	audience := strings.TrimSuffix(found.Audience, "/")
 	if !ok || c.e.now().Unix() >= found.Expires {
 		return claims{}, false
 	}
-	return found, audience == c.base() || audience == c.asked() || slices.Contains(audiences, audience)
+	return found, c.takes(found.Audience)
 }
 
 // serveLogin answers for the login host: tokens, and what clients ask for to find where to get them.

@@ -53,8 +53,8 @@ func NewAuthority(dir, name string) (*Authority, error) {
 	return a, os.WriteFile(a.CAFile, a.pem, 0o600)
 }
 
-// Issue makes a certificate for a subject with this common name.
-func (a *Authority) Issue(name string) (Identity, error) {
+// Issue makes a certificate for a subject with this common name, good for further host names besides.
+func (a *Authority) Issue(name string, hosts ...string) (Identity, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return Identity{}, fmt.Errorf("generate key: %w", err)
@@ -62,7 +62,7 @@ func (a *Authority) Issue(name string) (Identity, error) {
 	template := certificate(name)
 	template.KeyUsage = x509.KeyUsageDigitalSignature
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
-	template.DNSNames = []string{"localhost"}
+	template.DNSNames = append([]string{"localhost"}, hosts...)
 	template.IPAddresses = []net.IP{net.ParseIP(host)}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, key.Public(), a.key)
 	if err != nil {

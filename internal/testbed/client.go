@@ -3,6 +3,7 @@ package testbed
 import (
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha1" //nolint:gosec // names certificates
 	"crypto/x509"
 	"fmt"
 	"slices"
@@ -35,6 +36,11 @@ func NewClientCertificate(name string, until time.Time) (*ClientCertificate, err
 		return nil, fmt.Errorf("parse certificate: %w", err)
 	}
 	return &ClientCertificate{Key: key, Certificate: made}, nil
+}
+
+// Thumbprint is what the portal shows: SHA-1, in hexadecimal digits.
+func (c *ClientCertificate) Thumbprint() string {
+	return fmt.Sprintf("%X", sha1.Sum(c.Certificate.Raw)) //nolint:gosec // a name
 }
 
 // KeyPEM is the private key in the form of PKCS #8.
