@@ -138,24 +138,6 @@ tenants:
 	}
 }
 
-// What a later version brings is refused by name, and the value that exists is taken.
-func TestValuesOfLaterVersionsAreRefused(t *testing.T) {
-	for key, text := range map[string]string{
-		"redact.dlp":    "redact: {dlp: hash}",
-		"redact.fields": "redact: {fields: [UserId]}",
-	} {
-		t.Run(key, func(t *testing.T) {
-			found := false
-			for _, p := range problems(t, minimal+text+"\n") {
-				found = found || strings.Contains(p, ": "+key+": ")
-			}
-			if !found {
-				t.Errorf("%s is not refused by name: %q", text, problems(t, minimal+text+"\n"))
-			}
-		})
-	}
-}
-
 // The group needs Kafka and Redis: a configuration that has no use for one of them runs alone unless it asks.
 func TestGroupWhereItCanBeShared(t *testing.T) {
 	for text, want := range map[string]bool{

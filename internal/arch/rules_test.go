@@ -22,7 +22,7 @@ var arrows = map[string][]string{
 	"internal/checkpoint": {"internal/audit", "internal/broker", "internal/secret", "internal/unit"},
 	"internal/command": { // only programs and the daemon use it
 		"config", "internal/audit", "internal/checkpoint", "internal/control", "internal/secret", "internal/source",
-		"internal/transform", "internal/unit",
+		"internal/transform", "internal/transform/redact", "internal/unit",
 	},
 	"internal/control": {"internal/audit", "internal/broker", "internal/secret", "internal/txn", "internal/unit"},
 	"internal/daemon": { // puts the parts together
@@ -40,7 +40,7 @@ var arrows = map[string][]string{
 	"internal/testbed":   {},
 	"internal/transform": {
 		"internal/audit", "internal/secret", "internal/transform/ecs", "internal/transform/facts", "internal/transform/ocsf",
-		"internal/transform/tree", "internal/unit",
+		"internal/transform/redact", "internal/transform/tree", "internal/unit",
 	},
 	"internal/transform/ecs": {
 		"internal/audit", "internal/transform/facts", "internal/transform/table", "internal/transform/tree",
@@ -49,10 +49,11 @@ var arrows = map[string][]string{
 	"internal/transform/ocsf": {
 		"internal/audit", "internal/transform/facts", "internal/transform/table", "internal/transform/tree",
 	},
-	"internal/transform/table": {},
-	"internal/transform/tree":  {},
-	"internal/txn":             {"internal/broker", "internal/secret", "internal/unit"},
-	"internal/unit":            {},
+	"internal/transform/redact": {"internal/audit", "internal/secret", "internal/transform/tree"},
+	"internal/transform/table":  {},
+	"internal/transform/tree":   {},
+	"internal/txn":              {"internal/broker", "internal/secret", "internal/unit"},
+	"internal/unit":             {},
 
 	"internal/testbed/cmd/services": {"internal/testbed"},
 

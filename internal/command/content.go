@@ -14,6 +14,7 @@ import (
 	"o365-kafka-connector/internal/control"
 	"o365-kafka-connector/internal/source"
 	"o365-kafka-connector/internal/transform"
+	"o365-kafka-connector/internal/transform/redact"
 )
 
 // defaultTimeout is the original's, in case neither the command nor the configuration says one.
@@ -37,8 +38,11 @@ func (c *call) listContent(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	clients := make([]*source.Client, len(c.tenants))
+	clients, rules := make([]*source.Client, len(c.tenants)), make([]*redact.Rules, len(c.tenants))
 	for i, t := range c.tenants {
+		if rules[i], err = redact.New(t.Redact); err != nil {
+			return err
+		}
 		client, err := c.options.Client(t)
 		if err != nil {
 			return err
@@ -49,7 +53,7 @@ func (c *call) listContent(ctx context.Context) error {
 	var errs []error
 	for i, t := range c.tenants {
 		l := &contentList{
-			call: c, client: clients[i], filter: filter, parts: parts, tenant: t,
+			call: c, client: clients[i], filter: filter, rules: rules[i], parts: parts, tenant: t,
 			stream: audit.Stream{Tenant: t.Audit(), ContentType: c.command.Arguments.ContentType},
 		}
 		if err := l.read(ctx); err != nil {
@@ -82,6 +86,7 @@ type contentList struct {
 
 	client *source.Client
 	filter *transform.Filter
+	rules  *redact.Rules
 	parts  *contentParts
 	tenant config.Tenant
 	stream audit.Stream
@@ -158,6 +163,7 @@ func (l *contentList) records(ctx context.Context, b audit.Blob, next *int) (emi
 		return nil, err
 	}
 	defer content.Close()
+	redactor := l.rules.Redactor()
 	for r, err := range content.Records() {
 		if err != nil {
 			return nil, err
@@ -167,7 +173,7 @@ func (l *contentList) records(ctx context.Context, b audit.Blob, next *int) (emi
 		}
 		*next = r.Ordinal + 1
 		if l.filter.Keep(&r) {
-			if err := l.parts.add(l.tenant.Name, &r); err != nil {
+			if err := l.parts.add(l.tenant.Name, redactor.Record(b, &r)); err != nil {
 				return err, nil
 			}
 		}

@@ -213,3 +213,30 @@ func checkType(t *testing.T, name string, value any) {
 		}
 	}
 }
+
+func TestContentIsRedacted(t *testing.T) {
+	r := newRig(t, emulator.Config{BacklogRecords: 200, ContentTypes: []string{emulator.Exchange}, Backlog: 20 * time.Hour},
+		"id: "+fabrikam+`, name: fabrikam, redact: {fields: [UserId, Workload, "remove:ObjectId"], key: 0123456789abcdef}`)
+	got := r.do("!list-content content_type=Audit.Exchange tenant=fabrikam")
+	if got.err != nil {
+		t.Fatal(got.err)
+	}
+	var answer struct {
+		MicrosoftManagement struct{ ContentRecord []map[string]any }
+	}
+	if err := json.Unmarshal([]byte(got.context), &answer); err != nil {
+		t.Fatal(err)
+	}
+	if len(answer.MicrosoftManagement.ContentRecord) == 0 {
+		t.Fatal("there are no records")
+	}
+	for _, record := range answer.MicrosoftManagement.ContentRecord {
+		user, _ := record["UserID"].(string)
+		if _, there := record["ObjectID"]; there || user != "" && !strings.HasPrefix(user, "hmac-sha256:") {
+			t.Fatalf("%v", record)
+		}
+	}
+	if strings.Contains(got.text, "Exchange |") || !strings.Contains(got.text, "hmac-sha256:") {
+		t.Errorf("the table shows workloads:\n%.500s", got.text)
+	}
+}

@@ -267,9 +267,9 @@ func (d *decoder) unquote(raw []byte) []byte {
 // field recognizes the members that are asked for, by their exact names.
 func (d *decoder) field(quoted []byte) (audit.Field, bool) {
 	name := quoted[1 : len(quoted)-1]
-	f, wanted := fieldOf(name)
+	f, wanted := audit.FieldOf(name)
 	if !wanted && bytes.IndexByte(name, '\\') >= 0 {
-		return fieldOf(d.unquote(quoted))
+		return audit.FieldOf(d.unquote(quoted))
 	}
 	return f, wanted
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"o365-kafka-connector/internal/transform/redact"
 )
 
 // The output formats of this version.
@@ -73,27 +75,4 @@ func (c DedupeConfig) Validate() error {
 func (c DedupeConfig) Drops() bool { return c.Records == DedupeDrop }
 
 // RedactConfig is the section redact: what is taken out of records.
-type RedactConfig struct {
-	Fields List   `yaml:"fields"`
-	DLP    string `yaml:"dlp"`
-}
-
-// SetDefaults takes nothing out.
-func (c *RedactConfig) SetDefaults() { c.DLP = "keep" }
-
-// Validate reports what this version cannot do.
-func (c RedactConfig) Validate() error {
-	var errs []error
-	if len(c.Fields) > 0 {
-		errs = append(errs, fmt.Errorf("fields: redaction does not exist in this version: leave the list empty (%s)",
-			strings.Join(c.Fields, ", ")))
-	}
-	switch c.DLP {
-	case "keep":
-	case "hash", "remove":
-		errs = append(errs, fmt.Errorf("dlp: %q does not exist in this version: use keep", c.DLP))
-	default:
-		errs = append(errs, fmt.Errorf("dlp: %q is unknown: use keep", c.DLP))
-	}
-	return errors.Join(errs...)
-}
+type RedactConfig = redact.Config

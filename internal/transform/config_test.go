@@ -126,8 +126,7 @@ func TestWhatDoesNotExistIsRefused(t *testing.T) {
 		`output: {format: Incident}`: `format: "Incident" is unknown`,
 		`output: {format: ""}`:       `format: "" is unknown`,
 		`dedupe: {records: yes}`:     `records: "yes" is unknown`,
-		`redact: {fields: [UserId]}`: `fields: redaction does not exist in this version`,
-		`redact: {dlp: hash}`:        `dlp: "hash" does not exist in this version`,
+		`redact: {dlp: hash}`:        `key: must be set for what is hashed`,
 		`redact: {dlp: drop}`:        `dlp: "drop" is unknown`,
 	} {
 		s := defaults()

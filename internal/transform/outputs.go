@@ -34,7 +34,8 @@ func NewOutputs(o OutputsOptions) (func() *Outputs, error) {
 	var build []func() *Transformer
 	for i, out := range o.Outputs {
 		one, err := New(Options{
-			Stream: o.Stream, Filter: out.Filter, Output: out.OutputConfig, Topic: out.Topic, Key: out.Key, Topics: o.Topics, Now: o.Now,
+			Stream: o.Stream, Filter: out.Filter, Output: out.OutputConfig, Topic: out.Topic, Key: out.Key, Redact: out.Redact,
+			Topics: o.Topics, Now: o.Now,
 			prefix: fmt.Sprintf("outputs[%d].filter.", i), beside: len(o.Outputs) > 1,
 		})
 		if err != nil {
@@ -75,8 +76,9 @@ func (o *Outputs) Events(b audit.Blob, r *audit.Record) (events []audit.Event, d
 			o.dropped = append(o.dropped, key)
 			continue
 		}
-		if topic := t.topicOf(r); !o.has(i, topic) {
-			o.events, o.made = append(o.events, t.event(b, r, topic)), append(o.made, i)
+		seen := t.redact.Record(b, r)
+		if topic := t.topicOf(seen); !o.has(i, topic) {
+			o.events, o.made = append(o.events, t.event(b, seen, topic)), append(o.made, i)
 		}
 	}
 	return o.events, o.dropped, nil

@@ -15,6 +15,7 @@ import (
 	"o365-kafka-connector/internal/audit"
 	"o365-kafka-connector/internal/transform/ecs"
 	"o365-kafka-connector/internal/transform/ocsf"
+	"o365-kafka-connector/internal/transform/redact"
 	"o365-kafka-connector/internal/transform/tree"
 )
 
@@ -25,6 +26,7 @@ type Options struct {
 	Output OutputConfig
 	Topic  string // template, see ParseTopic
 	Key    Key
+	Redact RedactConfig
 	Topics *TopicBound      // nil: no bound
 	Now    func() time.Time // nil: the clock
 
@@ -40,6 +42,7 @@ type Transformer struct {
 	blob    audit.Blob // the blob that source was made for
 	source  []byte     // the end of an incident, the same for all records of the blob
 	topics  topicNames
+	redact  *redact.Redactor
 	value   []byte
 	place   []byte
 	small   []byte
@@ -77,7 +80,8 @@ func New(o Options) (func() *Transformer, error) {
 	filter, filterErr := newFilter(cmp.Or(o.prefix, "filter."), o.Filter.For(o.Stream.ContentType))
 	template, topicErr := ParseTopic(o.Topic)
 	key, keyErr := ParseKey(string(o.Key))
-	if err := errors.Join(filterErr, o.Output.Validate(), topicErr, keyErr); err != nil {
+	rules, redactErr := redact.New(o.Redact)
+	if err := errors.Join(filterErr, o.Output.Validate(), topicErr, keyErr, redactErr); err != nil {
 		return nil, fmt.Errorf("transform records of %s: %w", o.Stream, err)
 	}
 	s := settings{
@@ -97,7 +101,7 @@ func New(o Options) (func() *Transformer, error) {
 		return nil, fmt.Errorf("transform records of %s: topic %s serves something else: choose another for events", o.Stream, name)
 	}
 	return func() *Transformer {
-		return &Transformer{settings: s, topics: newTopicNames(bound, o.Topics), encoder: s.newEncoder()}
+		return &Transformer{settings: s, topics: newTopicNames(bound, o.Topics), redact: rules.Redactor(), encoder: s.newEncoder()}
 	}, nil
 }
 
@@ -171,12 +175,13 @@ func listed(b audit.Blob) string {
 	return b.Listed
 }
 
-// Event turns a record into an event; false means that the filter dropped it. The event's slices are valid until the
-// next call, and no longer than the record's. The error is always nil: a bad record is passed on with what it has.
+// Event turns a record into an event; false means that the filter dropped it, which sees it before fields are redacted.
+// The event's slices are valid until the next call, and no longer than the record's. The error is always nil: a bad record is passed on with what it has.
 func (t *Transformer) Event(b audit.Blob, r *audit.Record) (audit.Event, bool, error) {
 	if !t.filter.Keep(r) {
 		return audit.Event{}, false, nil
 	}
+	r = t.redact.Record(b, r)
 	return t.event(b, r, t.topicOf(r)), true, nil
 }
 
