@@ -28,7 +28,7 @@ func (o *Outputs) Explain(b audit.Blob, r *audit.Record) []Explanation {
 		if key != "" {
 			x.Steps = append(x.Steps, fmt.Sprintf("%s drops it", key))
 		}
-		x.Steps = append(x.Steps, t.explain(b, r)...)
+		x.Steps = append(x.Steps, t.explain(b, t.redact.Record(b, r))...)
 		all = append(all, x)
 	}
 	return all

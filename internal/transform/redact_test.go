@@ -72,6 +72,9 @@ func lookForMark(t *testing.T, o *Outputs, r *audit.Record) {
 	for _, h := range append(e.Headers, o.Headers(blob)...) {
 		shown = append(shown, "header "+h.Name+" "+string(h.Value))
 	}
+	for _, x := range o.Explain(blob, r) {
+		shown = append(shown, x.Steps...)
+	}
 	for _, text := range shown {
 		if strings.Contains(text, "mark") {
 			t.Errorf("the mark shows: %s", text)
