@@ -1,9 +1,6 @@
 package broker_test
 
 import (
-	"crypto/pbkdf2"
-	"crypto/rand"
-	"crypto/sha512"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,30 +20,16 @@ func write(t *testing.T, name, text string) {
 	}
 }
 
-// setPassword changes a user's password for SCRAM-SHA-512.
-func setPassword(t *testing.T, b *testbed.SecureBroker, user, password string) {
-	t.Helper()
-	const rounds = 4096
-	salt := []byte(rand.Text())
-	salted, err := pbkdf2.Key(sha512.New, password, salt, rounds, sha512.Size)
-	if err != nil {
-		t.Fatal(err)
-	}
-	admin := connect(t, broker.Config{Brokers: []string{b.Address()}})
-	answer, err := admin.Client.AlterUserScramCredentials(ask(t), &kafka.AlterUserScramCredentialsRequest{
-		Upsertions: []kafka.UserScramCredentialsUpsertion{{
-			Name: user, Mechanism: kafka.ScramMechanismSha512, Iterations: rounds, Salt: salt, SaltedPassword: salted,
-		}},
-	})
-	if err != nil || answer.Results[0].Error != nil {
-		t.Fatalf("change password: %v, %+v", err, answer)
-	}
-}
-
 func TestPasswordChangesWhileItRuns(t *testing.T) {
 	b := testbed.SecureKafka(t)
 	user, file := testbed.Name(t), filepath.Join(t.TempDir(), "password")
-	setPassword(t, b, user, "first")
+	setPassword := func(password string) {
+		t.Helper()
+		if err := b.SetPassword(t.Context(), user, password); err != nil {
+			t.Fatal(err)
+		}
+	}
+	setPassword("first")
 	conn := connect(t, broker.Config{
 		Brokers: []string{b.SASLAddress}, TLS: broker.TLS{Enabled: true, CAFile: b.CAFile},
 		SASL: broker.SASL{Mechanism: broker.ScramSHA512, Username: user, PasswordFile: file},
@@ -73,7 +56,7 @@ func TestPasswordChangesWhileItRuns(t *testing.T) {
 	expect(broker.NoSecret, "read kafka.sasl.password_file", "put the secret into the file")
 	write(t, file, "first\n")
 	succeed()
-	setPassword(t, b, user, "second")
+	setPassword("second")
 	if _, err := conn.ClusterID(ask(t)); err != nil {
 		t.Errorf("the connection that is there: %v", err)
 	}

@@ -2,10 +2,14 @@ package testbed
 
 import (
 	"context"
+	"crypto/pbkdf2"
+	"crypto/rand"
+	"crypto/sha512"
 	"errors"
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 )
@@ -186,4 +190,29 @@ func (b *SecureBroker) Grant(ctx context.Context, a Account, entries ...kafka.AC
 		return fmt.Errorf("create ACLs: %w", err)
 	}
 	return errors.Join(answer.Errors...)
+}
+
+// SetPassword gives a user a password for SCRAM-SHA-512; a user that is not there is made. Brokers know of it a moment
+// later.
+func (b *SecureBroker) SetPassword(ctx context.Context, user, password string) error {
+	const rounds = 4096
+	salt := []byte(rand.Text())
+	salted, err := pbkdf2.Key(sha512.New, password, salt, rounds, sha512.Size)
+	if err != nil {
+		return fmt.Errorf("hash password: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	transport := &kafka.Transport{}
+	defer transport.CloseIdleConnections()
+	client := &kafka.Client{Addr: kafka.TCP(b.Address()), Transport: transport}
+	answer, err := client.AlterUserScramCredentials(ctx, &kafka.AlterUserScramCredentialsRequest{
+		Upsertions: []kafka.UserScramCredentialsUpsertion{{
+			Name: user, Mechanism: kafka.ScramMechanismSha512, Iterations: rounds, Salt: salt, SaltedPassword: salted,
+		}},
+	})
+	if err != nil {
+		return fmt.Errorf("set password: %w", err)
+	}
+	return answer.Results[0].Error
 }
