@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,7 +36,7 @@ func managedIdentity(c Config, o Options) (issuer, error) {
 	where := identityEndpoint()
 	return func(ctx context.Context) (token, error) {
 		seen := &witness{}
-		r := refusal{from: where, seen: seen, managed: true}
+		r := refusal{from: where, seen: seen, managed: true, secret: hostSecret()}
 		credential, err := azidentity.NewManagedIdentityCredential(&azidentity.ManagedIdentityCredentialOptions{
 			ClientOptions: azcore.ClientOptions{
 				Retry:            policy.RetryOptions{MaxRetries: -1},
@@ -78,6 +79,9 @@ func identityEndpoint() string {
 	}
 	return "http://" + metadataHost
 }
+
+// hostSecret is what App Service, or what it was before, has to be shown.
+func hostSecret() string { return cmp.Or(os.Getenv("IDENTITY_HEADER"), os.Getenv("MSI_SECRET")) }
 
 // localClient reaches the host that the connector runs on: never through a proxy, which would be sent the identity's
 // secret and answer for its own machine.

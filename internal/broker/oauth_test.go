@@ -1,13 +1,8 @@
 package broker_test
 
 import (
-	"encoding/json"
-	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,61 +13,11 @@ import (
 
 const tenantID = "11111111-1111-1111-1111-111111111111"
 
-// login is a login host that gives the tokens of a broker's issuer.
-type login struct {
-	*httptest.Server
-
-	mu       sync.Mutex // guards the following
-	subject  string
-	lifetime time.Duration
-	claims   map[string]any // instead of what the broker expects
-	refuse   bool
-	scopes   []string // that were asked for
+func newLogin(t *testing.T, b *testbed.SecureBroker) *testbed.Login {
+	return testbed.NewLogin(t, b.Tokens, "hush-hush", testbed.LoginTerms{Subject: b.User.Name, Lifetime: time.Hour})
 }
 
-func newLogin(t *testing.T, b *testbed.SecureBroker) *login {
-	t.Helper()
-	l := &login{subject: b.User.Name, lifetime: time.Hour}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{tenant}/v2.0/.well-known/openid-configuration", func(w http.ResponseWriter, r *http.Request) {
-		base := l.URL + "/" + r.PathValue("tenant")
-		_ = json.NewEncoder(w).Encode(map[string]any{
-			"issuer": base + "/v2.0", "token_endpoint": base + "/oauth2/v2.0/token", "authorization_endpoint": base + "/oauth2/v2.0/authorize",
-		})
-	})
-	mux.HandleFunc("POST /{tenant}/oauth2/v2.0/token", func(w http.ResponseWriter, r *http.Request) {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.scopes = append(l.scopes, r.FormValue("scope"))
-		if l.refuse || r.FormValue("client_secret") != "hush-hush" {
-			w.WriteHeader(http.StatusUnauthorized)
-			fmt.Fprint(w, `{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided."}`)
-			return
-		}
-		token, err := b.Tokens.Token(l.subject, l.lifetime, l.claims)
-		if err != nil {
-			t.Error(err)
-		}
-		_ = json.NewEncoder(w).Encode(map[string]any{"token_type": "Bearer", "expires_in": int(l.lifetime.Seconds()), "access_token": token})
-	})
-	l.Server = httptest.NewServer(mux)
-	t.Cleanup(l.Close)
-	return l
-}
-
-func (l *login) set(change func()) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	change()
-}
-
-func (l *login) asked() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.scopes)
-}
-
-func (l *login) config(b *testbed.SecureBroker) broker.Config {
+func withTokens(l *testbed.Login, b *testbed.SecureBroker) broker.Config {
 	c := broker.Config{Brokers: []string{b.SASLAddress}, TLS: broker.TLS{Enabled: true, CAFile: b.CAFile}}
 	c.SASL.Mechanism = broker.OAuthBearer
 	c.SASL.OAuth = broker.OAuth{
@@ -86,7 +31,7 @@ func (l *login) config(b *testbed.SecureBroker) broker.Config {
 func TestTokenOpensConnections(t *testing.T) {
 	b := testbed.SecureKafka(t)
 	l := newLogin(t, b)
-	conn := connect(t, l.config(b))
+	conn := connect(t, withTokens(l, b))
 	for range 3 {
 		if _, err := conn.ClusterID(ask(t)); err != nil {
 			t.Fatal(err)
@@ -98,8 +43,8 @@ func TestTokenOpensConnections(t *testing.T) {
 		t.Fatal(err)
 	}
 	dialed.Close()
-	if l.asked() != 1 || l.scopes[0] != testbed.TokenAudience+"/.default openid offline_access profile" && l.scopes[0] != testbed.TokenAudience+"/.default" {
-		t.Errorf("asked for tokens with scopes %q", l.scopes)
+	if scopes := l.Scopes(); len(scopes) != 1 || !strings.HasPrefix(scopes[0], testbed.TokenAudience+"/.default") {
+		t.Errorf("asked for tokens with scopes %q", scopes)
 	}
 	if end := conn.Credentials(); len(end) != 1 || end[0].Kind != "client_secret" || !strings.HasPrefix(end[0].Hint, "kafka.sasl.oauth: ") {
 		t.Errorf("credentials %+v", end)
@@ -112,15 +57,15 @@ func TestTokenOpensConnections(t *testing.T) {
 func TestTokensAreRenewedForLaterConnections(t *testing.T) {
 	b := testbed.SecureKafka(t)
 	l := newLogin(t, b)
-	l.lifetime = 2 * time.Second
-	conn := connect(t, l.config(b))
+	l.Set(func(terms *testbed.LoginTerms) { terms.Lifetime = 2 * time.Second })
+	conn := connect(t, withTokens(l, b))
 	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
 		conn.Close()
 		if _, err := conn.ClusterID(ask(t)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := l.asked(); n < 3 || n > 8 {
+	if n := len(l.Scopes()); n < 3 || n > 8 {
 		t.Errorf("asked %d times for a token of 2 s within 5 s", n)
 	}
 }
@@ -128,8 +73,8 @@ func TestTokensAreRenewedForLaterConnections(t *testing.T) {
 func TestRefusedTokensAreExplained(t *testing.T) {
 	b := testbed.SecureKafka(t)
 	l := newLogin(t, b)
-	l.claims = map[string]any{"aud": "https://other.test"}
-	conn := connect(t, l.config(b))
+	l.Set(func(terms *testbed.LoginTerms) { terms.Claims = map[string]any{"aud": "https://other.test"} })
+	conn := connect(t, withTokens(l, b))
 	expect := func(kind broker.Kind, text, hint string) {
 		t.Helper()
 		conn.Close()
@@ -143,11 +88,11 @@ func TestRefusedTokensAreExplained(t *testing.T) {
 		}
 	}
 	expect(broker.WrongToken, "invalid_token", "kafka.sasl.oauth.resource")
-	asked := l.asked()
+	asked := len(l.Scopes())
 	for range 3 {
 		expect(broker.WrongToken, "invalid_token", "")
 	}
-	if n := l.asked() - asked; n != 0 {
+	if n := len(l.Scopes()) - asked; n != 0 {
 		t.Errorf("a refused token is replaced %d times at once, want after a minute", n)
 	}
 	dialed, err := conn.Dialer.DialContext(ask(t), "tcp", b.SASLAddress)
@@ -158,24 +103,24 @@ func TestRefusedTokensAreExplained(t *testing.T) {
 		t.Errorf("a group's connection: %+v", p)
 	}
 
-	l.set(func() { l.claims = nil })
-	conn = connect(t, l.config(b))
+	l.Set(func(terms *testbed.LoginTerms) { terms.Claims = nil })
+	conn = connect(t, withTokens(l, b))
 	if _, err := conn.ClusterID(ask(t)); err != nil {
 		t.Fatal(err)
 	}
-	l.set(func() { l.refuse = true })
-	conn = connect(t, l.config(b))
+	l.Set(func(terms *testbed.LoginTerms) { terms.Refuse = true })
+	conn = connect(t, withTokens(l, b))
 	expect(broker.NoToken, "AADSTS7000215", "kafka.sasl.oauth: the client secret is wrong")
 	l.Close()
-	conn = connect(t, l.config(b)) // since what failed is not repeated at once
+	conn = connect(t, withTokens(l, b)) // since what failed is not repeated at once
 	expect(broker.NoToken, "get a token for Kafka", "login host cannot be reached")
 }
 
 func TestAdviceNamesTheSubjectOfTheToken(t *testing.T) {
 	b := testbed.SecureKafka(t)
 	l := newLogin(t, b)
-	l.subject = b.Guest.Name
-	conn := connect(t, l.config(b))
+	l.Set(func(terms *testbed.LoginTerms) { terms.Subject = b.Guest.Name })
+	conn := connect(t, withTokens(l, b))
 	topic := testbed.Name(t)
 	err := conn.CreateTopic(ask(t), broker.NewTopic{Name: topic, Partitions: 1, Replication: 1})
 	if p := conn.Explain(err, broker.About{Topic: topic}); p == nil || !strings.Contains(p.Hint, "'User:guest'") {

@@ -3,6 +3,7 @@ package leak
 import (
 	"reflect"
 	"sync"
+	"testing"
 
 	"o365-kafka-connector/config"
 	"o365-kafka-connector/internal/secret"
@@ -27,6 +28,20 @@ func (s *stand) covers(file string) {
 		covered.set = map[string]bool{}
 	}
 	walk(reflect.ValueOf(*c))
+}
+
+// coverage fails for each setting that holds a secret and that no run had one in.
+func coverage(t *testing.T) {
+	covered.mu.Lock()
+	defer covered.mu.Unlock()
+	if len(covered.set) < 5 {
+		t.Errorf("only %v are covered", covered.set)
+	}
+	for name, tried := range covered.set {
+		if !tried {
+			t.Errorf("%s holds a secret, and no run has had one in it: add it to a run", name)
+		}
+	}
 }
 
 func walk(v reflect.Value) {

@@ -7,13 +7,21 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"o365-kafka-connector/internal/emulator"
+	"o365-kafka-connector/internal/testbed"
 )
 
-// TestNothingThatIsSaidHoldsASecret has every method of sign-in, passwords for Kafka, Redis and Sentinel, and services
-// that refuse them for a while.
 func TestNothingThatIsSaidHoldsASecret(t *testing.T) {
+	t.Run("passwords", passwords)
+	t.Run("files and tokens", filesAndTokens)
+	t.Run("no setting is left out", coverage)
+}
+
+// passwords has every method of sign-in, passwords for Kafka, Redis and Sentinel, and services that refuse them for a
+// while.
+func passwords(t *testing.T) {
 	s := newStand(t)
 	o := s.newTenants()
 	_, url := newUpstream(t, emulator.New(o.emulator), s.shelf)
@@ -46,7 +54,7 @@ log: {level: debug}
 	count := s.read(k.broker.Address())
 	end := s.run(config)
 	s.until("events and dead letters of the tenants", func() bool {
-		return count("incidents") > 20 && count("dead-letters") > 5 && s.heard("log") != ""
+		return count("incidents") > 20 && count("dead-letters") > 5
 	})
 	k.setPassword(s.shelf.mark("another password at Kafka")) // which the brokers ask for every other second
 	r.setPassword("other")
@@ -86,7 +94,7 @@ log: {level: debug}
 	end(syscall.SIGQUIT) // the runtime prints all goroutines, as it does in a panic
 	s.hearRedis(r)
 
-	for _, name := range []string{"access token in use", "access token as issued", "client assertion", "federated token"} {
+	for _, name := range []string{"access token as issued", "client assertion"} {
 		if s.shelf.count(name) < 2 {
 			t.Errorf("no %s was seen", name)
 		}
@@ -99,6 +107,70 @@ log: {level: debug}
 		if !strings.Contains(s.heard(where), text) {
 			t.Errorf("%s does not say %q: the run was not what it should be", where, text)
 		}
+	}
+	s.judge()
+}
+
+// filesAndTokens has secrets in files that change while it runs, and tokens for Kafka.
+func filesAndTokens(t *testing.T) {
+	s := newStand(t)
+	api := emulator.Config{Seed: 7, Rate: 30, ContentTypes: []string{emulator.Exchange}, StaticToken: s.shelf.markPlain("static token in a file")}
+	_, url := newUpstream(t, emulator.New(api), s.shelf)
+	b := testbed.SecureKafka(t)
+	login := testbed.NewLogin(t, b.Tokens, s.shelf.mark("client secret for Kafka"), testbed.LoginTerms{
+		Subject: b.User.Name, Lifetime: 4 * time.Second, Claims: map[string]any{"aud": "https://other.test"},
+	})
+	r := &secureRedis{stand: s, master: testbed.OwnRedis(t), password: s.shelf.mark("password of Redis in a file")}
+	r.setPassword(r.password)
+	secret := s.file("kafka-secret", s.shelf.mark("wrong client secret for Kafka"))
+	password := s.file("redis-password", s.shelf.mark("wrong password of Redis"))
+	config := s.file("connector.yaml", fmt.Sprintf(`
+tenants:
+  - {id: %s, name: contoso, base_url: %q, authority: %[2]q, content_types: [Audit.Exchange], auth: {method: static, token_file: %[3]s}}
+source: {poll_interval: 500ms}
+kafka:
+  brokers: [%[4]q]
+  topic: %[5]s.incidents
+  dead_letter_topic: %[5]s.dead-letters
+  status_topic: %[5]s.status
+  journal_topic: %[5]s.journal
+  tls: {enabled: true, ca_file: %[6]s}
+  sasl:
+    mechanism: oauthbearer
+    oauth: {tenant_id: contoso.com, authority: %[7]q, resource: %[8]q, auth: {client_id: app, client_secret_file: %[9]s}}
+checkpoint: {key_prefix: "%[5]s:", redis: {addresses: [%[10]q], username: connector, password_file: %[11]s}}
+control: {topic: %[5]s.control, reply_topic: %[5]s.replies, group_id: "%[5]s", instance_id: one, partitions: 3}
+http: {listen: %[12]q}
+log: {level: debug, format: text}
+`, emulator.DefaultTenantID, url, s.file("token", api.StaticToken+"\n"), b.SASLAddress, s.name, b.CAFile, login.URL, testbed.TokenAudience,
+		secret, r.master.Addr, password, s.page))
+	s.covers(config)
+	count := s.read(b.Address())
+	end := s.run(config)
+	said := func(text string) func() bool {
+		return func() bool { return strings.Contains(s.heard("log")+s.heard("/readyz"), text) }
+	}
+	s.until("a refusal of the client secret", said("AADSTS7000215"))
+	s.call("diagnose", "--config", config)
+	s.file("kafka-secret", login.ClientSecret)
+	s.until("a refusal of the token", said("invalid_token"))
+	s.call("diagnose", "--config", config)
+	login.Set(func(terms *testbed.LoginTerms) { terms.Claims = nil })
+	s.until("a refusal of the password", said("WRONGPASS"))
+	s.file("redis-password", r.password)
+	s.until("events", func() bool { return count("incidents") > 20 && len(login.Tokens()) > 3 })
+	s.file("redis-password", "") // which keeps the last one
+	r.setPassword(r.password)
+	s.until("a complaint about the file", said("its last good content still counts"))
+	s.call("diagnose", "--config", config)
+	s.call("config", "print", "--config", config)
+	end(syscall.SIGTERM)
+	s.hearRedis(r)
+	for _, token := range login.Tokens() {
+		s.shelf.token("token for Kafka", token)
+	}
+	if !said("secret file has changed")() {
+		t.Error("the log does not tell of a changed secret")
 	}
 	s.judge()
 }

@@ -28,6 +28,14 @@ func (s *shelf) mark(name string) string {
 	return secret
 }
 
+// markPlain makes one of letters and digits.
+func (s *shelf) markPlain(name string) string {
+	secret := rand.Text() + rand.Text()
+	s.add(name, secret[:16], secret[len(secret)-16:])
+	s.whole(name, secret)
+	return secret
+}
+
 // whole adds a secret as it is and in the encodings of bytes.
 func (s *shelf) whole(name, secret string) {
 	b := []byte(secret)

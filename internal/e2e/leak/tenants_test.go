@@ -6,6 +6,7 @@ import (
 	"crypto/sha1"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
 	"fmt"
@@ -38,13 +39,20 @@ func (s *stand) newTenants() *tenants {
 	})
 	o.addCertificates(s)
 	o.addIdentities(s)
-	o.emulator.StaticToken = s.shelf.mark("static token")
-	o.emulator.StaticToken = strings.NewReplacer(`"`, "-", "%", "-", "&", "-").Replace(o.emulator.StaticToken)
+	o.emulator.StaticToken = s.shelf.markPlain("static token")
 	o.add(emulator.Tenant{}, "by-token", func(emulator.Tenant) string {
 		return fmt.Sprintf("method: static, token: %q", o.emulator.StaticToken)
 	})
 	o.add(emulator.Tenant{ID: echoTenant}, "refused", func(e emulator.Tenant) string {
 		return fmt.Sprintf("client_id: %s, client_secret: %q", e.ClientID, s.shelf.mark("refused client secret"))
+	})
+	key := make([]byte, 32)
+	_, _ = rand.Read(key)
+	sealing := base64.StdEncoding.EncodeToString(key)
+	s.shelf.whole("key of stored tokens", sealing)
+	o.add(emulator.Tenant{ClientSecret: s.shelf.mark("client secret of a person's sign-in")}, "by-person", func(e emulator.Tenant) string {
+		return fmt.Sprintf("method: authorization_code, client_id: %s, client_secret: %q, redirect_uri: \"http://localhost:8400/\", authorization_code: %s, token_store: {key: %q}",
+			e.ClientID, e.ClientSecret, s.shelf.markPlain("authorization code"), sealing)
 	})
 	return o
 }

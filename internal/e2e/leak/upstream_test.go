@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 )
@@ -19,15 +20,18 @@ type upstream struct {
 	next  http.Handler
 	shelf *shelf
 
-	requests, signIns, echoes atomic.Int64
+	requests, echoes atomic.Int64
+
+	mu      sync.Mutex     // guards the following
+	signIns map[string]int // by path
 }
 
-// echoEvery is how many requests to the API, or for a token, there are for one that is answered by its own words.
+// echoEvery is how many requests to the API there are for one that is answered by its own words.
 const echoEvery = 7
 
 func newUpstream(t *testing.T, next http.Handler, s *shelf) (*upstream, string) {
 	t.Helper()
-	u := &upstream{next: next, shelf: s}
+	u := &upstream{next: next, shelf: s, signIns: map[string]int{}}
 	server := httptest.NewServer(u)
 	t.Cleanup(server.Close)
 	return u, server.URL
@@ -46,7 +50,7 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	signIn := strings.HasSuffix(r.URL.Path, "/token")
 	switch {
-	case signIn && (strings.Contains(r.URL.Path, echoTenant) || u.signIns.Add(1)%echoEvery == 0):
+	case signIn && u.refused(r.URL.Path):
 		u.echo(w, r, body, http.StatusUnauthorized)
 		return
 	case !signIn && strings.Contains(r.URL.Path, "/activity/feed/") && u.requests.Add(1)%echoEvery == 0:
@@ -60,16 +64,28 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer := httptest.NewRecorder()
 	u.next.ServeHTTP(answer, r)
 	var issued struct {
-		Token string `json:"access_token"`
+		Token   string `json:"access_token"`
+		Refresh string `json:"refresh_token"`
+		ID      string `json:"id_token"`
 	}
 	if json.Unmarshal(answer.Body.Bytes(), &issued) == nil && issued.Token != "" {
 		u.shelf.token("access token as issued", issued.Token)
+		u.shelf.token("refresh token", issued.Refresh)
+		u.shelf.token("id token", issued.ID)
 	}
 	for key, values := range answer.Header() {
 		w.Header()[key] = values
 	}
 	w.WriteHeader(answer.Code)
 	_, _ = w.Write(answer.Body.Bytes())
+}
+
+// refused reports whether a request for a token is: all of one tenant, and some of each other.
+func (u *upstream) refused(path string) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.signIns[path]++
+	return strings.Contains(path, echoTenant) || u.signIns[path]%3 == 2
 }
 
 // echo answers with the request, once as the API's error and once as a page.
