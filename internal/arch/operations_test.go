@@ -143,8 +143,8 @@ func TestOperationsNameExistingKeys(t *testing.T) {
 
 func TestOperationsHoldValidYAML(t *testing.T) {
 	blocks := unique("(?s)```yaml\n(.+?)```", operations(t))
-	if len(blocks) != 2 {
-		t.Errorf("%d blocks of YAML, want the alerts and the Deployment", len(blocks))
+	if len(blocks) < 2 {
+		t.Errorf("%d blocks of YAML, want the alerts and the Deployment at least", len(blocks))
 	}
 	for _, b := range blocks {
 		var v any

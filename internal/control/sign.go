@@ -1,34 +1,60 @@
 package control
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"os"
+	"log/slog"
+	"sync"
+
+	"o365-kafka-connector/internal/secret"
 )
 
 const minKey = 16 // bytes
 
 // Signer proves who a command is from by an HMAC-SHA-256 over its value. The nil signer signs nothing and accepts
 // everything.
-type Signer struct{ key []byte }
+type Signer struct {
+	source secret.Source
 
-// NewSigner reads the key from a file, without the line end that editors leave; an empty name is the nil signer.
+	mu    sync.Mutex // guards the following
+	key   []byte     // the last one that was long enough
+	short bool       // the file holds one that is not
+}
+
+// NewSigner reads the key from a file, without the line end that editors leave; an empty name is the nil signer. A key
+// that changes counts from the next command on.
 func NewSigner(file string) (*Signer, error) {
 	if file == "" {
 		return nil, nil
 	}
-	key, err := os.ReadFile(file)
+	s := &Signer{source: secret.NewSource("hmac_key", "", file)}
+	key, err := s.source.Reveal()
 	if err != nil {
-		return nil, fmt.Errorf("read hmac_key_file: %w", err)
+		return nil, err
 	}
-	key = bytes.TrimRight(key, "\r\n")
 	if len(key) < minKey {
 		return nil, fmt.Errorf("read hmac_key_file: the key in %s has %d bytes, at least %d are needed, e.g. openssl rand -hex 32", file, len(key), minKey)
 	}
-	return &Signer{key: key}, nil
+	s.key = []byte(key)
+	return s, nil
+}
+
+// current returns the key as it is now. One that is too short to be meant leaves the last one in force.
+func (s *Signer) current() []byte {
+	key, err := s.source.Reveal()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case err != nil:
+	case len(key) >= minKey:
+		s.key, s.short = []byte(key), false
+	case !s.short:
+		s.short = true
+		slog.Warn("key of commands is too short: the last one still counts", slog.Int("bytes", len(key)), slog.Int("needed", minKey))
+	}
+	return s.key
 }
 
 // Sign returns the content of the header signature, in hexadecimal; it is empty for the nil signer.
@@ -40,7 +66,7 @@ func (s *Signer) Sign(value []byte) string {
 }
 
 func (s *Signer) sum(value []byte) []byte {
-	mac := hmac.New(sha256.New, s.key)
+	mac := hmac.New(sha256.New, s.current())
 	mac.Write(value)
 	return mac.Sum(nil)
 }

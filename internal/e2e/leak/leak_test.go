@@ -29,27 +29,7 @@ func passwords(t *testing.T) {
 		s.env = append(s.env, strings.ReplaceAll(variable, "{url}", url))
 	}
 	k, r := s.secureKafka(), s.secureRedis()
-	config := s.file("connector.yaml", fmt.Sprintf(`
-tenants: %s
-source: {poll_interval: 500ms, sweep: {interval: 2s}}
-kafka:
-  brokers: [%q]
-  topic: %[3]s.incidents
-  dead_letter_topic: %[3]s.dead-letters
-  status_topic: %[3]s.status
-  journal_topic: %[3]s.journal
-  compression: none
-  tls: {enabled: true, ca_file: %[4]s, cert_file: %[5]s, key_file: %[6]s}
-  sasl: {mechanism: scram-sha-512, username: %[7]s, password: %[8]q}
-checkpoint:
-  key_prefix: "%[3]s:"
-  redis: {addresses: [%[9]q], sentinel_master: o365, username: connector, password: %[10]q, sentinel_username: connector, sentinel_password: %[11]q}
-control: {topic: %[3]s.control, reply_topic: %[3]s.replies, group_id: "%[3]s", instance_id: one, hmac_key_file: %[12]s, partitions: 3}
-http: {listen: %[13]q}
-log: {level: debug}
-`, strings.ReplaceAll(o.yaml.String(), "{url}", url), k.broker.SASLAddress, s.name, k.broker.CAFile, k.broker.User.CertFile,
-		k.broker.User.KeyFile, k.user, k.password, r.sentinel.Addr, r.password, r.sentinelPassword,
-		s.file("hmac.key", s.shelf.mark("key of commands")), s.page))
+	config := s.passwordsConfig(strings.ReplaceAll(o.yaml.String(), "{url}", url), k, r)
 	s.covers(config)
 	count := s.read(k.broker.Address())
 	end := s.run(config)
@@ -109,6 +89,32 @@ log: {level: debug}
 		}
 	}
 	s.judge()
+}
+
+// passwordsConfig writes the configuration of passwords.
+func (s *stand) passwordsConfig(tenants string, k *secureKafka, r *secureRedis) string {
+	s.t.Helper()
+	return s.file("connector.yaml", fmt.Sprintf(`
+tenants: %s
+source: {poll_interval: 500ms, sweep: {interval: 2s}}
+kafka:
+  brokers: [%q]
+  topic: %[3]s.incidents
+  dead_letter_topic: %[3]s.dead-letters
+  status_topic: %[3]s.status
+  journal_topic: %[3]s.journal
+  compression: none
+  tls: {enabled: true, ca_file: %[4]s, cert_file: %[5]s, key_file: %[6]s}
+  sasl: {mechanism: scram-sha-512, username: %[7]s, password: %[8]q}
+checkpoint:
+  key_prefix: "%[3]s:"
+  redis: {addresses: [%[9]q], sentinel_master: o365, username: connector, password: %[10]q, sentinel_username: connector, sentinel_password: %[11]q}
+control: {topic: %[3]s.control, reply_topic: %[3]s.replies, group_id: "%[3]s", instance_id: one, hmac_key_file: %[12]s, partitions: 3}
+http: {listen: %[13]q}
+log: {level: debug}
+`, tenants, k.broker.SASLAddress, s.name, k.broker.CAFile, k.broker.User.CertFile,
+		k.broker.User.KeyFile, k.user, k.password, r.sentinel.Addr, r.password, r.sentinelPassword,
+		s.file("hmac.key", s.shelf.mark("key of commands")), s.page))
 }
 
 // filesAndTokens has secrets in files that change while it runs, and tokens for Kafka.
