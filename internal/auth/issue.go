@@ -66,11 +66,8 @@ func (d *Delegated) issue(ctx context.Context) (token, error) {
 		renewed, err = d.renew(ctx, code)
 		return err
 	})
-	switch {
-	case err == nil:
+	if err == nil || d.serves(renewed, expiry) { // the next try comes soon
 		return renewed.token(), nil
-	case !errors.Is(err, errSignedOut) && d.serves(s.signIn, expiry):
-		return s.token(), nil // the next try comes soon
 	}
 	return token{}, err
 }
@@ -157,10 +154,10 @@ func (d *Delegated) renew(ctx context.Context, code *redirected) (signIn, error)
 	if errors.Is(err, errOvertaken) {
 		return d.overtaken(ctx)
 	}
-	if kept(err) {
+	if err == nil || kept(err) {
 		return fresh, nil
 	}
-	return fresh, err
+	return s.signIn, err
 }
 
 // overtaken returns what somebody else stored.

@@ -16,7 +16,7 @@ type signIn struct {
 	Serial   int64         `json:"serial"`       // grows with each change
 	ClientID string        `json:"client_id,omitempty"`
 	Refresh  string        `json:"refresh_token,omitempty"`
-	Ends     time.Time     `json:"refresh_token_ends,omitzero"` // unless it is used before
+	Ends     time.Time     `json:"ends,omitzero"` // unless the refresh token is used before
 	SignedIn time.Time     `json:"signed_in,omitzero"`
 	Access   *sharedToken  `json:"access,omitempty"`
 	Refused  *refusedRenew `json:"refused,omitempty"`
@@ -78,10 +78,11 @@ func (s *signIn) take(g grant, resource string) {
 	if g.refresh != "" {
 		s.Refresh = g.refresh
 	}
+	expires := now.Add(g.expires)
+	s.Ends = expires
 	if s.Refresh != "" {
 		s.Ends = now.Add(g.refreshExpiresIn)
 	}
-	expires := now.Add(g.expires)
 	s.Access = &sharedToken{Value: g.access, Resource: resource, RenewAt: expires.Add(-margin(g.expires)), Expires: expires}
 	s.Refused = nil
 }
