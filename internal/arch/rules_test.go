@@ -49,6 +49,7 @@ var arrows = map[string][]string{
 	"internal/transform/ocsf": {
 		"internal/audit", "internal/transform/facts", "internal/transform/table", "internal/transform/tree",
 	},
+	"internal/transform/page":   {}, // only tests import it
 	"internal/transform/redact": {"internal/audit", "internal/secret", "internal/transform/tree"},
 	"internal/transform/table":  {},
 	"internal/transform/tree":   {},
@@ -70,6 +71,7 @@ var notLinked = []string{
 	module + "/internal/emulator",
 	module + "/internal/model",
 	module + "/internal/testbed",
+	module + "/internal/transform/page",
 	"github.com/alicebob/miniredis",
 	"github.com/twmb/franz-go/pkg/kfake",
 	"testing",

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -59,6 +60,27 @@ func TestLookUp(t *testing.T) {
 	for _, name := range []string{"Big", "Id", "List", "Null", "None"} {
 		if got, ok := x.Int(x.Get(root, name)); ok {
 			t.Errorf("integer %s = %d, want none", name, got)
+		}
+	}
+}
+
+func TestTextsAreValid(t *testing.T) {
+	for text, want := range map[string]string{
+		`"\ud83d\ude00\u00e9\b\f\n\r\t\/\\\""`: "\U0001F600é\b\f\n\r\t/\\\"",
+		`"\ud800x"`:                            "\uFFFDx",
+		`"\ud800\uD83D\uDE00"`:                 "\uFFFD\U0001F600",
+		`"\ude00\ud83d"`:                       "\uFFFD\uFFFD",
+		`"\ud83d\u0041"`:                       "\uFFFDA",
+		"\"a\xff\xc3b\"":                       "a\uFFFD\uFFFDb",
+	} {
+		x := parse(t, text)
+		if got := string(x.Text(x.Root())); got != want {
+			t.Errorf("text of %q = %q, want %q", text, got, want)
+		}
+		out := x.AppendValue(nil, x.Root())
+		var got string
+		if err := json.Unmarshal(out, &got); err != nil || got != want || !utf8.Valid(out) || bytes.Contains(bytes.ToLower(out), []byte(`\ud8`)) {
+			t.Errorf("%q became %q", text, out)
 		}
 	}
 }

@@ -50,16 +50,13 @@ func (w *Writer) Close() {
 	w.buf = append(w.buf, inner.close)
 }
 
-// empty reports whether nothing stands in the innermost array or object yet, or nothing behind a name.
+// empty reports whether nothing stands in the innermost array or object yet.
 func (w *Writer) empty() bool {
 	if len(w.buf) == w.start {
 		return true
 	}
-	switch w.buf[len(w.buf)-1] {
-	case '{', '[', ':':
-		return true
-	}
-	return false
+	c := w.buf[len(w.buf)-1]
+	return c == '{' || c == '['
 }
 
 // Name begins a member; a value must follow, as by Append. In an array it only sets the comma.
