@@ -1,6 +1,9 @@
 package config_test
 
 import (
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -100,6 +103,25 @@ func TestProblemsOfOutputs(t *testing.T) {
 				t.Errorf("problems (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestExamplesOfDocs reads the configurations that the documents show.
+func TestExamplesOfDocs(t *testing.T) {
+	for _, name := range []string{"filters.md"} {
+		data, err := os.ReadFile(filepath.Join("..", "docs", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(data), -1)
+		if len(shown) < 3 {
+			t.Errorf("%s shows %d configurations", name, len(shown))
+		}
+		for _, s := range shown {
+			if p := problems(t, minimal+s[1]); p != nil {
+				t.Errorf("%s: %q in\n%s", name, p, s[1])
+			}
+		}
 	}
 }
 

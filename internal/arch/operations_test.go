@@ -43,6 +43,7 @@ func TestOperationsNameEveryMetric(t *testing.T) {
 	stream := audit.Stream{Tenant: audit.Tenant{ID: "1", Name: "contoso"}, ContentType: "Audit.Exchange"}
 	metrics := telemetry.NewMetrics()
 	metrics.Prepare(stream)
+	metrics.Filtered(stream, "filter.operations", 1)
 	metrics.ObserveStreams("one", func() []audit.StreamStatus {
 		return []audit.StreamStatus{{TenantName: "contoso", ContentType: stream.ContentType, State: audit.StateUnowned, Watermark: time.Now()}}
 	})
