@@ -105,6 +105,18 @@ func TestEncoderForgets(t *testing.T) {
 	}
 }
 
+// TestTextsWithinOneRecordAreNotThoseOfTheNext has two records that differ in the JSON within a text only.
+func TestTextsWithinOneRecordAreNotThoseOfTheNext(t *testing.T) {
+	e := ocsf.NewEncoder(options)
+	for _, user := range []string{"a@b.example", "c@d.example", "e@f.example"} {
+		r := fmt.Sprintf(`{"Id":"1","CreationTime":"2026-11-23T09:00:00","Operation":"AlertTriggered","RecordType":40,"Data":%q}`,
+			`{"etype":"User","eid":"`+user+`"}`)
+		if event := e.Append(nil, blob, parse([]byte(r))); !bytes.Contains(event, []byte(`"evidences":[{"user":{"name":"`+user)) {
+			t.Errorf("the event of %s: %s", user, event)
+		}
+	}
+}
+
 // FuzzEvent holds the event of any record against its schema.
 func FuzzEvent(f *testing.F) {
 	for _, r := range golden(f) {

@@ -46,7 +46,6 @@ func ownPort(e *Encoder, _ *value) bool {
 	if e.port != 0 {
 		e.out = strconv.AppendUint(e.out, uint64(e.port), 10)
 	}
-	e.port = 0
 	return true
 }
 
