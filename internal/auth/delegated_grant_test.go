@@ -1,6 +1,7 @@
 package auth_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -157,4 +158,24 @@ func TestListenRedirect(t *testing.T) {
 	} else {
 		_ = conn.Close()
 	}
+}
+
+// TestShutdownWhileRenewing does not lose the refresh token that comes a moment after the caller has left.
+func TestShutdownWhileRenewing(t *testing.T) {
+	p := newPeople(t, emulator.Config{TokenLifetime: 2 * time.Second})
+	p.signedIn()
+	time.Sleep(2100 * time.Millisecond)
+	p.fault(emulator.Fault{Kind: emulator.Slow, Operation: "token", Delay: 500 * time.Millisecond})
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	if _, err := p.source().Token(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("cut off: %v", err)
+	}
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("ended after %s", took)
+	}
+	p.fault()
+	p.token(p.source())
+	p.wantSignIns(emulator.SignIns{Begun: 1, Redeemed: 1, Refreshed: 1})
 }

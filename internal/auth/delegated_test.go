@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"errors"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -311,4 +312,51 @@ func TestSignInEndsWhereNothingRenewsIt(t *testing.T) {
 	if len(known) != 1 || known[0].Kind != "sign_in" || time.Until(known[0].Expires).Round(time.Minute) != time.Hour || known[0].Hint == "" {
 		t.Errorf("credentials %+v", known)
 	}
+}
+
+// TestForgottenTokenIsNotUsedOn although it would work for another moment.
+func TestForgottenTokenIsNotUsedOn(t *testing.T) {
+	p := newPeople(t, emulator.Config{TokenLifetime: 5 * time.Second})
+	p.signedIn()
+	s := p.source()
+	p.token(s)
+	if err := p.instance().Forget(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(4200 * time.Millisecond) // when it would be renewed
+	p.refusedWith(s, "nobody is signed in")
+	p.refusedWith(s, "nobody is signed in")
+}
+
+// TestSeveralSignInsUnderWay finds the verifier by the state, and takes no answer to a question that was not asked.
+func TestSeveralSignInsUnderWay(t *testing.T) {
+	p := newPeople(t, emulator.Config{})
+	first, second := p.begin(p.instance()), p.begin(p.instance())
+	answer := p.browse(first)
+	for _, link := range []string{first, second} {
+		state := "state=" + stateOf(t, link)
+		if link == first {
+			state = "state=forged"
+		}
+		forged := strings.Replace(answer, "state="+stateOf(t, first), state, 1)
+		if err := p.instance().Redeem(t.Context(), secret.String(forged)); err == nil {
+			t.Errorf("%s was taken", state)
+		}
+		if link == first {
+			p.wantSignIns(emulator.SignIns{Begun: 1}) // the code was not sent anywhere
+		}
+	}
+	answer = p.browse(first)
+	if err := p.instance().Redeem(t.Context(), secret.String(answer)); err != nil {
+		t.Error(err)
+	}
+}
+
+func stateOf(t *testing.T, link string) string {
+	t.Helper()
+	u, err := url.Parse(link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Query().Get("state")
 }
