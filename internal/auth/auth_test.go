@@ -165,6 +165,41 @@ func TestFailedRenewalUsesTheTokenOn(t *testing.T) {
 	}
 }
 
+// Who asks for time gets it, also for renewals while the old token works.
+func TestRetryAfterHoldsForRenewals(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t, plainServer)
+	a.lifetime = 3 * time.Second
+	s := a.source(t)
+	mustToken(t, s.Token, "token-1")
+	a.refuse(http.StatusTooManyRequests, "") // for 7 s
+	failed := false
+	for end := time.Now().Add(4 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		_, err := s.Token(t.Context())
+		failed = failed || err != nil
+	}
+	if n := a.issued.Load(); n != 2 || !failed {
+		t.Errorf("%d requests in 4 s, want 2: the first token and one that is refused (an error was seen: %t)", n, failed)
+	}
+}
+
+// Every code that Entra ID is known to answer with has advice of one line.
+func TestCommonCodesHaveAdvice(t *testing.T) {
+	for _, code := range []string{
+		"7000215", "7000222", "700016", "90002", "700027", "50173", "700082", "53003", "65001", "700024", "700211", "700213", "900382", "500011", "7000216",
+	} {
+		t.Run(code, func(t *testing.T) {
+			a := newAuthority(t, plainServer)
+			a.refuse(http.StatusBadRequest, `{"error":"invalid_client","error_description":"AADSTS`+code+`: x"}`)
+			_, err := a.source(t).Token(t.Context())
+			f, ok := errors.AsType[*audit.Fault](err)
+			if !ok || f.Cause != audit.CauseCredentials || f.Hint == "" || strings.Contains(f.Hint, "explained at") || strings.Contains(f.Hint, "\n") {
+				t.Errorf("error %v with hint %q", err, f.Hint)
+			}
+		})
+	}
+}
+
 func TestRefusalsAreExplained(t *testing.T) {
 	entra := func(code string) string {
 		return `{"error":"invalid_client","error_description":"` + code + `: Invalid client secret hush-hush provided.\r\nTrace ID: 1","error_codes":[1]}`

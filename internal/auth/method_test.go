@@ -193,7 +193,7 @@ func TestWorkloadIdentityReadsTheFileForEachToken(t *testing.T) {
 
 func TestManagedIdentity(t *testing.T) {
 	const client = "33333333-3333-3333-3333-333333333333"
-	e := newEntra(t, emulator.Config{IdentityHeader: "header", TokenLifetime: 20 * time.Second, Tenants: []emulator.Tenant{{
+	e := newEntra(t, emulator.Config{IdentityHeader: "header", Tenants: []emulator.Tenant{{
 		ID: tenantID, Identities: []emulator.ManagedIdentity{{}, {ClientID: client, ObjectID: "object", ResourceID: "/resource"}},
 	}}})
 	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1") // would be used for hosts that are not this one
@@ -250,6 +250,21 @@ func TestNoManagedIdentityHere(t *testing.T) {
 			t.Errorf("%s is taken", host)
 		}
 	}
+}
+
+// An assertion is as good as a secret for as long as it is valid.
+func TestEchoedAssertionIsMasked(t *testing.T) {
+	a := newAuthority(t, plainServer)
+	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "you sent "+r.PostForm.Get("client_assertion"), http.StatusBadRequest)
+	})
+	a.answer.Store(&h)
+	c, _ := certificateOf(t, clientCertificates()[0])
+	s, err := auth.New(c, auth.Options{TenantID: tenantID, Authority: a.URL, Resource: "https://manage.office.com"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused(t, s, audit.CauseCredentials, "you sent ***")
 }
 
 func TestAuthorityThatLeadsElsewhereIsNotFollowed(t *testing.T) {

@@ -201,8 +201,12 @@ func (s *TokenSource) ask(ctx context.Context, stale string) (string, error) {
 	case errors.Is(err, errSignedOut):
 		s.current = token{}
 	case s.usable(stale, now):
-		s.failed = nil
-		s.renewAt = now.Add(min(maxRest, s.current.expires.Sub(now)/2))
+		wait := min(maxRest, s.current.expires.Sub(now)/2)
+		if f, ok := errors.AsType[*audit.Fault](err); ok && f.RetryAfter > wait {
+			wait = f.RetryAfter
+			s.resume = now.Add(wait) // also if the token ends before that
+		}
+		s.renewAt = now.Add(wait)
 		return s.current.value, nil
 	}
 	s.rest(err, now)
