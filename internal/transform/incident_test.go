@@ -235,9 +235,9 @@ func TestIncidentTellsMoreThanTheOriginal(t *testing.T) {
 		`{"Id":"1","RecordType":13,"PolicyDetails":[{"Rules":[{"Severity":"Low"},{"Severity":"Medium"}]}]}`: {
 			"RecordTypeName": "ComplianceDLPExchange", "Severity": "Medium",
 		},
-		`{"Id":"1","ClientIPAddress":"EXCH01 (10.9000.0.1)"}`:                      {"ClientAddress": "EXCH01"},
-		`{"Id":"1","RecordType":9999,"UserType":99,"ClientIP":"<null>"}`:           nil,
-		`{"Id":"1","Severity":{"a":1},"ActorIpAddress":["x"],"ClientIP":"a\"b c"}`: nil,
+		`{"Id":"1","RecordType":2,"ClientIPAddress":"EXCH01 (10.9000.0.1)"}`:                         {"RecordTypeName": "ExchangeItem", "ClientAddress": "EXCH01"},
+		`{"Id":"1","RecordType":9999,"UserType":99,"ClientIP":"<null>"}`:                             nil,
+		`{"Id":"1","RecordType":9998,"Severity":{"a":1},"ActorIpAddress":["x"],"ClientIP":"a\"b c"}`: nil,
 	} {
 		if diff := cmp.Diff(want, decode(t, event(t, x, record(text)).Value).MicrosoftManagement.Normalized); diff != "" {
 			t.Errorf("%s, -want +got:\n%s", text, diff)

@@ -1,11 +1,43 @@
 package transform
 
 import (
-	"bytes"
-	"slices"
+	"sync"
 
 	"o365-kafka-connector/internal/audit"
 	"o365-kafka-connector/internal/transform/facts"
+)
+
+// tells are the record types of which the whole record has to be looked at, since they have a severity, or the client's
+// address stands in another member than ClientIP.
+var tells = sync.OnceValue(func() map[int]telling {
+	m := map[int]telling{}
+	for _, name := range []string{
+		"SecurityComplianceAlerts", "MCASAlerts", "WDATPAlerts", "MS365DCustomDetection", "AadRiskDetection", "PurviewInsiderRiskAlerts",
+		"InformationWorkerProtection", "AirInvestigation", "AirManualInvestigation", "AirAdminActionInvestigation",
+		"ComplianceDLPSharePoint", "ComplianceDLPSharePointClassification", "ComplianceDLPExchange", "ComplianceDLPExchangeClassification",
+		"DLPEndpoint", "OnPremisesFileShareScannerDlp", "OnPremisesSharePointScannerDlp",
+	} {
+		number, _ := facts.RecordTypeNumber(name)
+		m[number] = severity
+	}
+	for _, name := range []string{
+		"ExchangeItem", "ExchangeItemGroup", "ExchangeAggregatedOperation", "ExchangeItemAggregated", "ExchangeSearch",
+		"AzureActiveDirectory", "AzureActiveDirectoryAccountLogon", "AzureActiveDirectoryStsLogon",
+		"ThreatIntelligence", "ThreatIntelligenceUrl", "ThreatIntelligenceAtpContent", "HygieneEvent",
+	} {
+		number, _ := facts.RecordTypeNumber(name)
+		m[number] = address
+	}
+	return m
+})
+
+// telling is what a record type has besides the common fields.
+type telling int
+
+const (
+	nothing telling = iota
+	severity
+	address
 )
 
 // appendNormalized appends what Cortex XSOAR's integration does not tell of a record: the names of its record type and its
@@ -13,8 +45,9 @@ import (
 func (t *Transformer) appendNormalized(dst []byte, r *audit.Record) []byte {
 	start := len(dst)
 	dst = append(dst, `,"Normalized":{`...)
-	empty := len(dst)
+	empty, tell := len(dst), nothing
 	if n, ok := recordType(r.Text(audit.FieldRecordType)); ok {
+		tell = tells()[n]
 		if name, ok := facts.RecordTypeName(n); ok {
 			dst = appendMember(dst, "RecordTypeName", name)
 		}
@@ -25,11 +58,11 @@ func (t *Transformer) appendNormalized(dst []byte, r *audit.Record) []byte {
 		}
 	}
 	client := facts.ParseAddress(r.Text(audit.FieldClientIP))
-	if t.tellsMore(r, client) && t.tree.Parse(r.Raw) == nil {
+	switch {
+	case tell == severity && t.tree.Parse(r.Raw) == nil:
 		dst = appendMember(dst, "Severity", facts.SeverityOf(&t.tree, t.tree.Root()).String())
-		if !client.IP.IsValid() {
-			client = facts.ClientAddress(&t.tree, t.tree.Root())
-		}
+	case tell == address && !client.IP.IsValid() && t.tree.Parse(r.Raw) == nil:
+		client = facts.ClientAddress(&t.tree, t.tree.Root())
 	}
 	if client.IP.IsValid() {
 		dst = append(comma(dst), `"ClientAddress":"`...)
@@ -41,17 +74,6 @@ func (t *Transformer) appendNormalized(dst []byte, r *audit.Record) []byte {
 		return dst[:start]
 	}
 	return append(dst, '}')
-}
-
-var severityName, addressNames = []byte(`"Severity"`), [][]byte{[]byte(`IPAddress"`), []byte(`IpAddress"`), []byte(`"UserIp"`), []byte(`"SenderIp"`), []byte(`"ActorIP"`)}
-
-// tellsMore reports whether it is worth taking the record apart: whether it seems to have a severity, or an address
-// that is not its ClientIP.
-func (t *Transformer) tellsMore(r *audit.Record, client facts.Address) bool {
-	if bytes.Contains(r.Raw, severityName) {
-		return true
-	}
-	return !client.IP.IsValid() && slices.ContainsFunc(addressNames, func(name []byte) bool { return bytes.Contains(r.Raw, name) })
 }
 
 // appendMember appends a member whose value needs no escapes, unless it is empty.

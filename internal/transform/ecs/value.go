@@ -7,6 +7,7 @@ import (
 	"o365-kafka-connector/internal/audit"
 	"o365-kafka-connector/internal/transform/facts"
 	"o365-kafka-connector/internal/transform/table"
+	"o365-kafka-connector/internal/transform/tree"
 )
 
 // writers are what the column as may say.
@@ -71,24 +72,43 @@ func (e *Encoder) each(in *instruction, use func([]byte) bool) {
 			if text := s.fact(e); len(text) > 0 && !use(text) {
 				return
 			}
-		case s.path != nil:
-			start := len(e.found)
-			e.find(e.tree.Root(), s.path)
-			for _, n := range e.found[start:] {
-				if text := e.tree.Text(n); len(text) > 0 && !use(text) {
-					e.found = e.found[:start]
-					return
-				}
+		case s.path == nil:
+			if !use(s.constant) {
+				return
 			}
-			e.found = e.found[:start]
-		case !use(s.constant):
+		case e.top[s.path[0].number] == tree.None: // most members are missing
+		case len(s.path) == 1:
+			if text := e.tree.Text(e.top[s.path[0].number]); len(text) > 0 && !use(text) {
+				return
+			}
+		case !e.eachFound(s.path, use):
 			return
 		}
 	}
 }
 
-// same writes the first value as it is.
+// eachFound hands the texts that a path leads to to use, until it returns false.
+func (e *Encoder) eachFound(path []step, use func([]byte) bool) bool {
+	start := len(e.found)
+	e.find(e.tree.Root(), path)
+	found := e.found[start:]
+	e.found = e.found[:start]
+	for _, n := range found {
+		if text := e.tree.Text(n); len(text) > 0 && !use(text) {
+			return false
+		}
+	}
+	return true
+}
+
+// same writes the first value as it is. A text of the record is copied with its escapes.
 func (e *Encoder) same(in *instruction) {
+	if s := &in.sources[0]; len(s.path) == 1 {
+		if n := e.top[s.path[0].number]; e.tree.Kind(n) == tree.String && len(e.tree.Raw(n)) > len(`""`) {
+			e.w.Value(in.name, &e.tree, n)
+			return
+		}
+	}
 	e.each(in, func(text []byte) bool {
 		e.w.Text(in.name, text)
 		return false

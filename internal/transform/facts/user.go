@@ -33,9 +33,16 @@ func ParseUser(id []byte) User {
 
 // plain reports whether the text has none of the characters that stand in claims and sentences.
 func plain(text []byte) bool {
-	return bytes.IndexFunc(text, func(c rune) bool {
-		return c <= ' ' || c == '|' || c == '"' || c == '<' || c == '>' || c == '(' || c == ')' || c == '\\' || c == ','
-	}) < 0
+	for _, c := range text {
+		switch c {
+		case '|', '"', '<', '>', '(', ')', '\\', ',':
+			return false
+		}
+		if c <= ' ' {
+			return false
+		}
+	}
+	return true
 }
 
 // IsEmail reports whether the text has the form of an e-mail address: the letters that mail servers take without
