@@ -23,6 +23,9 @@ import (
 // Version is the version of OCSF.
 const Version = "1.8.0"
 
+// keepBuffer is the largest buffer that is kept for the next record.
+const keepBuffer = 1 << 20
+
 // Options say where records come from and what events have.
 type Options struct {
 	Stream  audit.Stream
@@ -90,6 +93,9 @@ func (e *Encoder) begin(b audit.Blob, r *audit.Record) {
 	}
 	e.source, e.raw = r, e.rawData || r.Malformed != ""
 	e.marks.reset()
+	if cap(e.innerText) > keepBuffer {
+		e.innerText = nil
+	}
 	e.innerOf, e.port = tree.None, 0
 	clear(e.top)
 	if e.record.Parse(r.Raw) != nil {
