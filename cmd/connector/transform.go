@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"o365-kafka-connector/internal/audit"
 	"o365-kafka-connector/internal/transform"
@@ -60,7 +61,10 @@ func (cmd transformCommand) options(c *cli) (transform.OutputsOptions, error) {
 	if err := output.OutputConfig.Validate(); err != nil {
 		return o, usageError{fmt.Errorf("--%w", err)}
 	}
-	o = transform.OutputsOptions{Stream: audit.Stream{Tenant: tenant}, Outputs: []transform.Output{output}}
+	o = transform.OutputsOptions{
+		Stream: audit.Stream{Tenant: tenant}, Outputs: []transform.Output{output},
+		Now: func() time.Time { return time.Time{} }, // nothing is published, and the same input has the same output
+	}
 	if cmd.ContentType == "" {
 		return o, nil
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -227,9 +228,9 @@ func BenchmarkTransform(b *testing.B) {
 func TestTransformExplains(t *testing.T) {
 	record := `{"Id":"a\u001b[31m","CreationTime":"2026-11-23T09:12:44","Operation":"UserLoggedIn","RecordType":15,"Workload":"AzureActiveDirectory","UserId":"a@b.example"}`
 	for format, want := range map[string][]string{
-		"raw":      {"record 2, a\uFFFD[31m: record type 15 (AzureActiveDirectoryStsLogon), workload \"AzureActiveDirectory\", operation \"UserLoggedIn\"\n", "\n  raw\n", "byte for byte"},
+		"raw":      {"record 2: Id \"a\\x1b[31m\", record type 15 (AzureActiveDirectoryStsLogon), workload \"AzureActiveDirectory\", operation \"UserLoggedIn\"\n  raw\n", "byte for byte"},
 		"incident": {"\n  incident\n", "rawJSON"},
-		"ocsf":     {"\n  ocsf/1.8.0\n", "3002", "record 3, without an Id: record type 9999 (which Microsoft's table does not have), workload none", "it is malformed: no Id", "it is malformed: not JSON"},
+		"ocsf":     {"\n  ocsf/1.8.0\n", "3002", "record 3: Id none, record type 9999 (which Microsoft's table does not have), workload none", "; malformed: no Id\n", "; malformed: not JSON\n"},
 	} {
 		out, aside, code := transformed(t, "\n"+record+"\n{\"RecordType\":9999}\nrubbish\n", "--explain", "--format", format)
 		if code != exitFailed || strings.Count(aside, "line 4 is no JSON") != 1 || strings.ContainsRune(out, '\x1b') {
@@ -238,6 +239,47 @@ func TestTransformExplains(t *testing.T) {
 		for _, text := range want {
 			if !strings.Contains(out, text) {
 				t.Errorf("%s: explanation lacks %q:\n%s", format, text, out)
+			}
+		}
+	}
+}
+
+// TestTransformOfEveryFormat gives it lines of all kinds: for each there is one, of JSON, and always the same.
+func TestTransformOfEveryFormat(t *testing.T) {
+	input := simple + "\nno JSON\n\n[1,{\"a\":\"b\"}]\n{\"Id\":\"\xff\",\"RecordType\":\"x\"}\n{\"Id\"\n" + simple[:40] + "\n\"text\"\n" +
+		strings.Repeat("[", 20_000) + "\n{\"Data\":\"" + strings.Repeat("x", 2<<20) + "\"}\n"
+	for _, format := range []string{"incident", "ecs", "ocsf"} {
+		out, _, _ := transformed(t, input, "--format", format, "--content-type", "dlp.all")
+		again, _, _ := transformed(t, input, "--format", format, "--content-type", "dlp.all")
+		if out != again {
+			t.Errorf("%s: the same input has another output", format)
+		}
+		lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+		if len(lines) != strings.Count(input, "\n") {
+			t.Errorf("%s: %d lines, want %d", format, len(lines), strings.Count(input, "\n"))
+		}
+		for i, line := range lines {
+			if line != "" && !json.Valid([]byte(line)) || (line == "") != (i == 2) {
+				t.Errorf("%s: line %d is %.100q", format, i+1, line)
+			}
+		}
+	}
+}
+
+// TestTransformRedacts looks for marks in all that the command prints.
+func TestTransformRedacts(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "c.yaml")
+	text := "tenants: [{id: " + emulator.DefaultTenantID + ", auth: {client_id: a, client_secret: b}}]\nredact: {fields: [Id, Operation, Workload, RecordType, UserId]}\n"
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	input := `{"Id":"mark-1","CreationTime":"2026-11-23T09:12:44","Operation":"mark-2","Workload":"mark-3","RecordType":"mark-4","UserId":"mark-5@b.example","ObjectId":"here"}` +
+		"\nmark-6 is no JSON\n{\"Id\":\"mark-7\n"
+	for _, format := range []string{"raw", "incident", "ecs", "ocsf"} {
+		for _, more := range [][]string{nil, {"--explain"}} {
+			out, aside, _ := transformed(t, input, append([]string{"--config", name, "--format", format}, more...)...)
+			if strings.Contains(out+aside, "mark") || out == "" || more == nil && strings.Count(out, "\n") != 3 {
+				t.Errorf("%s %v: %q, %q", format, more, out, aside)
 			}
 		}
 	}

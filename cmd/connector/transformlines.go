@@ -2,17 +2,14 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"unicode"
 
 	"o365-kafka-connector/internal/audit"
 	"o365-kafka-connector/internal/source"
 	"o365-kafka-connector/internal/transform"
-	"o365-kafka-connector/internal/transform/facts"
 )
 
 // maxToldLines is how many lines that are no JSON are named.
@@ -74,40 +71,14 @@ func (t *lineTransformer) line(line *source.Line) error {
 
 // explanation prints what becomes of a record and why.
 func (t *lineTransformer) explanation(line *source.Line) error {
-	id := cmp.Or(string(line.Text(audit.FieldID)), "without an Id")
-	out := fmt.Appendf(nil, "record %d, %s: record type %s, workload %s, operation %s\n", line.Number, printable(id),
-		recordType(line.Text(audit.FieldRecordType)), named(line.Text(audit.FieldWorkload)), named(line.Text(audit.FieldOperation)))
-	if line.Malformed != "" {
-		out = fmt.Appendf(out, "  it is malformed: %s\n", line.Malformed)
-	}
+	var out []byte
 	for _, x := range t.outputs.Explain(audit.Blob{}, &line.Record) {
-		out = fmt.Appendf(out, "  %s\n", x.Format)
+		out = fmt.Appendf(out, "record %d: %s\n  %s\n", line.Number, printable(x.Record), x.Format)
 		for _, step := range x.Steps {
 			out = fmt.Appendf(out, "    %s\n", printable(step))
 		}
 	}
 	return t.out.text(out)
-}
-
-// recordType names a record type by number and name.
-func recordType(text []byte) string {
-	n, err := strconv.Atoi(string(text))
-	if err != nil {
-		return named(text)
-	}
-	name, ok := facts.RecordTypeName(n)
-	if !ok {
-		name = "which Microsoft's table does not have"
-	}
-	return fmt.Sprintf("%d (%s)", n, name)
-}
-
-// named is a text of a record for people.
-func named(text []byte) string {
-	if len(text) == 0 {
-		return "none"
-	}
-	return fmt.Sprintf("%q", text)
 }
 
 // printable takes out of a text what a terminal would obey.

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"o365-kafka-connector/internal/audit"
+	"o365-kafka-connector/internal/transform/facts"
 	"o365-kafka-connector/internal/transform/tree"
 )
 
@@ -135,7 +136,8 @@ func typeMember(incidentType string) []byte {
 	return append(tree.AppendRepaired([]byte(`,"type":"`), []byte(incidentType)), '"')
 }
 
-// sourceMember returns where the record comes from and when its event was made, up to the end of the incident.
+// sourceMember returns where the record comes from and when its event was made, as far as that is known, up to the end of
+// the incident.
 func sourceMember(s audit.Stream, b audit.Blob, now time.Time) []byte {
 	dst := []byte(`,"Source":{`)
 	first := true
@@ -145,7 +147,7 @@ func sourceMember(s audit.Stream, b audit.Blob, now time.Time) []byte {
 		{`"ContentType":"`, string(s.ContentType)},
 		{`"ContentID":"`, b.ID},
 		{`"ContentCreated":"`, listed(b)},
-		{`"Published":"`, now.UTC().Format(time.RFC3339Nano)},
+		{`"Published":"`, string(facts.AppendTime(nil, now))},
 	} {
 		if m[1] == "" {
 			continue
@@ -156,6 +158,9 @@ func sourceMember(s audit.Stream, b audit.Blob, now time.Time) []byte {
 		first = false
 		dst = append(dst, m[0]...)
 		dst = append(tree.AppendRepaired(dst, []byte(m[1])), '"')
+	}
+	if first {
+		return []byte("}}")
 	}
 	return append(dst, "}}}"...)
 }

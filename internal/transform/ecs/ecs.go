@@ -110,7 +110,9 @@ func (e *Encoder) begin(b audit.Blob) {
 	w.Text("content_created", e.created)
 	w.Text("published", e.published)
 	w.Close()
-	e.source = w.Bytes()
+	if e.source = w.Bytes(); len(e.source) == len("{}") {
+		e.source = []byte{} // nothing is known
+	}
 }
 
 // look works out what the record says as a whole.

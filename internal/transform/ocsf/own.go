@@ -37,7 +37,9 @@ func ownListed(e *Encoder, _ *value) bool {
 
 // ownMade writes when the event was made.
 func ownMade(e *Encoder, _ *value) bool {
-	e.out = strconv.AppendInt(e.out, e.made.UnixMilli(), 10)
+	if !e.made.IsZero() {
+		e.out = strconv.AppendInt(e.out, e.made.UnixMilli(), 10)
+	}
 	return true
 }
 
