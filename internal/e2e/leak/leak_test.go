@@ -112,9 +112,10 @@ checkpoint:
 control: {topic: %[3]s.control, reply_topic: %[3]s.replies, group_id: "%[3]s", instance_id: one, hmac_key_file: %[12]s, partitions: 3}
 http: {listen: %[13]q}
 log: {level: debug}
+redact: {fields: [UserId], key: %[14]q}
 `, tenants, k.broker.SASLAddress, s.name, k.broker.CAFile, k.broker.User.CertFile,
 		k.broker.User.KeyFile, k.user, k.password, r.sentinel.Addr, r.password, r.sentinelPassword,
-		s.file("hmac.key", s.shelf.mark("key of commands")), s.page))
+		s.file("hmac.key", s.shelf.mark("key of commands")), s.page, s.shelf.mark("key of redaction")))
 }
 
 // filesAndTokens has secrets in files that change while it runs, and tokens for Kafka.
