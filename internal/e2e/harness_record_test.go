@@ -36,7 +36,7 @@ type incident struct {
 
 	MicrosoftManagement *struct {
 		ContentRecord struct{ ID string }
-		Source        struct{ TenantID, ContentType, ContentID string }
+		Source        struct{ Tenant, ContentType, ContentID string }
 	}
 }
 
@@ -71,7 +71,7 @@ func (d *deliveries) addEvent(line []byte) error {
 	}
 	from, id := i.MicrosoftManagement.Source, i.MicrosoftManagement.ContentRecord.ID
 	d.tally.Add(from.ContentID, id)
-	d.counts[[2]string{from.TenantID, from.ContentType}]++
+	d.counts[[2]string{from.Tenant, from.ContentType}]++
 	if id == "" {
 		d.nameless = append(d.nameless, i)
 	}
