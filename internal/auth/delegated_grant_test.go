@@ -176,6 +176,8 @@ func TestShutdownWhileRenewing(t *testing.T) {
 		t.Errorf("ended after %s", took)
 	}
 	p.fault()
-	p.token(p.source())
-	p.wantSignIns(emulator.SignIns{Begun: 1, Redeemed: 1, Refreshed: 1})
+	want := emulator.SignIns{Begun: 1, Redeemed: 1, Refreshed: 1}
+	p.wantSignIns(want)
+	p.token(p.source()) // what came is stored
+	p.wantSignIns(want)
 }
