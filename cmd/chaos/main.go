@@ -23,6 +23,7 @@ func run() int {
 	flag.DurationVar(&o.Duration, "duration", 10*time.Minute, "how long there are faults")
 	flag.Float64Var(&o.Rate, "rate", 60, "records per second")
 	flag.StringVar(&o.Delivery, "delivery", "exactly-once", "kafka.delivery of the connectors")
+	flag.BoolVar(&o.Drop, "drop", false, "dedupe.records of the connectors is drop")
 	flag.StringVar(&o.Connector, "connector", "", "program to test; empty: it is built")
 	flag.Parse()
 	if o.Seed == 0 {

@@ -14,7 +14,7 @@ func (p Place) Size() int { return int(p.end - p.start) }
 // Reader reads single events of batches that are in memory. One goroutine at a time may use it.
 type Reader struct{ parser frameParser }
 
-// Places yields where the events of a batch stand, from the first to the last, each with its topic, key and ordinal
+// Places yields where the events of a batch stand that are not left out, from the first to the last, each with its topic, key and ordinal
 // and without headers and value. The batch must not have spilled.
 func (r *Reader) Places(b *Batch) iter.Seq2[Place, Event] {
 	return func(yield func(Place, Event) bool) {
@@ -23,7 +23,11 @@ func (r *Reader) Places(b *Batch) iter.Seq2[Place, Event] {
 				length, head := binary.Uvarint((*c)[at:])
 				start := at + head
 				at = start + int(length)
-				if !yield(Place{chunk: int32(i), start: int32(start), end: int32(at)}, r.parser.head((*c)[start:at])) {
+				e := r.parser.head((*c)[start:at])
+				if b.dropped.has(e.Ordinal) {
+					continue
+				}
+				if !yield(Place{chunk: int32(i), start: int32(start), end: int32(at)}, e) {
 					return
 				}
 			}

@@ -13,6 +13,8 @@ type recordKey struct{ blob, record string }
 
 // Checker collects what was delivered, to be held against what was offered. Calls may be concurrent.
 type Checker struct {
+	Drop bool // a record has to be delivered once, from whatever blob holds it; those without Id from each
+
 	mu      sync.Mutex // guards the following
 	records map[recordKey][]Place
 	total   int
@@ -80,6 +82,8 @@ type Verdict struct {
 	Delivered int // of those, each as often as its blob holds it
 	Lost      int // of those, not delivered
 	Repeated  int // delivered more often than the blob holds them
+	Copies    int // delivered from another blob, too
+	Dropped   int // not delivered, since they were from elsewhere
 	Foreign   int // delivered, but never offered
 
 	Gone               int // blobs that cannot be read any more
@@ -110,7 +114,15 @@ const keptFindings = 3
 func (c *Checker) Compare(truth iter.Seq[emulator.TruthBlob]) Verdict {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	v := &judgement{Verdict: Verdict{Gaps: len(c.gaps)}, kept: map[string]int{}, gaps: c.gaps, explained: map[Gap]bool{}}
+	v := &judgement{
+		Verdict: Verdict{Gaps: len(c.gaps)}, kept: map[string]int{}, gaps: c.gaps, explained: map[Gap]bool{}, drop: c.Drop,
+		once: map[string]int{}, owed: map[string]bool{},
+	}
+	for k, places := range c.records {
+		if k.record != "" {
+			v.once[k.record] += len(places)
+		}
+	}
 	matched := 0
 	for b := range truth {
 		letters := c.letters[b.ContentID]
@@ -134,6 +146,10 @@ type judgement struct {
 	kept      map[string]int
 	gaps      map[Gap]bool
 	explained map[Gap]bool
+
+	drop bool
+	once map[string]int  // deliveries by Id
+	owed map[string]bool // Ids that were told of as lost
 }
 
 // judge returns how many of the deliveries belong to the blob.
@@ -154,12 +170,30 @@ func (v *judgement) judge(b emulator.TruthBlob, records map[recordKey][]Place) (
 			v.Repeated += len(places) - n
 			v.find("repeated", b, id, places)
 		}
-		if len(places) < n {
-			v.Lost += n - len(places)
-			v.find("lost", b, id, places)
+		if missing := n - len(places); missing > 0 {
+			v.miss(b, id, missing)
+		}
+		if id != "" && len(places) > 0 && v.once[id] > len(places) {
+			v.Copies++
 		}
 	}
 	return matched
+}
+
+// miss looks at records of an Id that a blob holds and that were not delivered from it.
+func (v *judgement) miss(b emulator.TruthBlob, id string, missing int) {
+	switch {
+	case !v.drop || id == "":
+	case v.once[id] > 0 || v.owed[id]:
+		v.Dropped += missing
+		return
+	default:
+		v.owed[id] = true
+		v.Dropped += missing - 1
+		missing = 1
+	}
+	v.Lost += missing
+	v.find("lost", b, id, nil)
 }
 
 // judgeGone looks at a blob that cannot be read: it has to be a dead letter, once, and to lie in a gap.

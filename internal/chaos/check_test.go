@@ -32,6 +32,33 @@ func TestCheckerIsContent(t *testing.T) {
 	}
 }
 
+// Where copies are dropped, each Id is owed once, from whatever blob.
+func TestCheckerOfDroppedCopies(t *testing.T) {
+	for name, tc := range map[string]struct {
+		deliver [][2]string
+		good    bool
+		dropped int
+	}{
+		"from the first blob": {[][2]string{{"one", "r1"}, {"one", "r2"}, {"two", ""}}, true, 2},
+		"from the second":     {[][2]string{{"two", "r1"}, {"one", "r2"}, {"two", ""}}, true, 2},
+		"from both":           {[][2]string{{"two", "r1"}, {"one", "r1"}, {"one", "r2"}, {"two", ""}}, true, 1},
+		"from none":           {[][2]string{{"one", "r2"}, {"two", ""}}, false, 2},
+		"twice from one blob": {[][2]string{{"one", "r1"}, {"one", "r1"}, {"one", "r2"}, {"two", ""}}, false, 2},
+		"no bad element":      {[][2]string{{"one", "r1"}, {"one", "r2"}}, false, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := NewChecker()
+			c.Drop = true
+			for _, r := range tc.deliver {
+				c.Delivered(r[0], r[1], Place{})
+			}
+			if v := c.Compare(slices.Values(offered[:2])); v.Good() != tc.good || v.Dropped != tc.dropped {
+				t.Errorf("verdict %+v", v)
+			}
+		})
+	}
+}
+
 // The same Id in another blob is another record; whatever else is missing or too much is found.
 func TestCheckerNotices(t *testing.T) {
 	for name, c := range map[string]struct {

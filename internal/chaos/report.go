@@ -22,6 +22,9 @@ func (r Report) String() string {
 	}
 	fmt.Fprintf(&b, "records: offered %d in %d blobs, delivered %d, LOST %d, REPEATED %d, never offered %d\n",
 		v.Offered, v.Blobs, v.Delivered, v.Lost, v.Repeated, v.Foreign)
+	if v.Dropped > 0 {
+		fmt.Fprintf(&b, "copies in other blobs: dropped %d, delivered %d\n", v.Dropped, v.Copies)
+	}
 	fmt.Fprintf(&b, "dead letters: expected %d, there %d, lost %d, repeated %d, unexplained %d\n",
 		v.Gone, v.Letters, v.LettersLost, v.LettersRepeated, v.LettersUnexplained)
 	fmt.Fprintf(&b, "gaps: told %d, lost %d, unexplained %d\n", v.Gaps, v.GapsLost, v.GapsUnexplained)

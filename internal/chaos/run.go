@@ -19,6 +19,7 @@ type Options struct {
 	Rate       float64       // records per second; default 60
 	Backlog    int           // records that are there at the start; default 1500
 	Delivery   string        // kafka.delivery; default exactly-once
+	Drop       bool          // dedupe.records: drop
 	Connector  string        // program; empty: it is built
 	Settle     time.Duration // longest time without progress at the end; default 2 min
 	Out        io.Writer     // of the timeline; nil: nobody is told

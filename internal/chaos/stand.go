@@ -67,6 +67,7 @@ func mix() []emulator.Fault {
 
 func newStand(ctx context.Context, o Options, told *timeline) (s *stand, err error) {
 	s = &stand{options: o, told: told, checker: NewChecker()}
+	s.checker.Drop = o.Drop
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -142,6 +143,10 @@ func (s *stand) settings(i int) string {
 	for _, k := range s.kafka.links[i] {
 		brokers = append(brokers, k.Addr())
 	}
+	dedupe := "off"
+	if s.options.Drop {
+		dedupe = "drop"
+	}
 	return fmt.Sprintf(`
 tenants:
   - id: %[1]s
@@ -160,12 +165,13 @@ kafka:
   transaction: {blobs: 10, timeout: 15s}
   delivery: %[10]s
 checkpoint: {key_prefix: "%[11]s:", redis: {addresses: ["%[12]s"], sentinel_master: %[13]s}}
+dedupe: {records: %[18]q}
 http: {listen: ""}
 shutdown: {grace: 10s}
 control: {instance_id: "%[14]s", topic: %[15]s, reply_topic: %[16]s, group_id: %[11]s, partitions: 6, session_timeout: %[17]s, heartbeat_interval: 300ms}
 `, emulator.DefaultTenantID, s.apiLinks[i].Addr(), emulator.DefaultClientID, emulator.DefaultClientSecret,
 		strings.Join(brokers, `","`), eventTopic, letterTopic, statusTopic, journalTopic, s.options.Delivery, name,
-		s.redis.sentinel.Addr, masterName, instanceName(i), controlTopic, replyTopic, sessionTimeout)
+		s.redis.sentinel.Addr, masterName, instanceName(i), controlTopic, replyTopic, sessionTimeout, dedupe)
 }
 
 func instanceName(i int) string { return string(rune('a' + i)) }

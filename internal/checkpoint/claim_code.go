@@ -72,22 +72,37 @@ func (c *claiming) claim(i int) []byte {
 	return binary.BigEndian.AppendUint32(out, uint32(c.claims[i].Ordinal)) //nolint:gosec // no blob has so many
 }
 
-// decide tells what becomes of the records that others hold, and returns the undecided ones. Of those that the commit
-// holds twice, only the first is published.
+// decide tells what becomes of the records that others hold, and returns the undecided ones. What the commit holds
+// twice is published once.
 func (c *claiming) decide(others []otherClaim, done map[string]bool) (undecided []otherClaim) {
-	first := map[audit.Identity]bool{}
+	published := c.publishedAnyway(others)
 	for _, o := range others {
 		record := c.claims[o.index].Record
-		switch {
-		case done[commitOf(o.claim)], first[record]:
+		if done[commitOf(o.claim)] || published[record] {
 			c.verdicts[o.index] = audit.Duplicate
-		default:
-			first[record] = true
-			c.verdicts[o.index] = audit.Undecided
-			undecided = append(undecided, o)
+			continue
 		}
+		published[record] = true
+		c.verdicts[o.index] = audit.Undecided
+		undecided = append(undecided, o)
 	}
 	return undecided
+}
+
+// publishedAnyway returns which of the records that others hold the commit publishes from a blob that held them itself.
+func (c *claiming) publishedAnyway(others []otherClaim) map[audit.Identity]bool {
+	published := map[audit.Identity]bool{}
+	foreign := map[int]bool{}
+	for _, o := range others {
+		published[c.claims[o.index].Record] = false
+		foreign[o.index] = true
+	}
+	for i, claim := range c.claims {
+		if _, asked := published[claim.Record]; asked && !foreign[i] && c.verdicts[i] == audit.Publish {
+			published[claim.Record] = true
+		}
+	}
+	return published
 }
 
 // contentTypeCode is a content type in a claim: its number, from 1, in the order of the documentation.

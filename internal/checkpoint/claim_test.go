@@ -98,6 +98,7 @@ func testClaims(t *testing.T, open func(t *testing.T) Store) {
 		{"OwnClaimIsTakenAgain", testOwnClaim},
 		{"StreamsAndTenants", testClaimingStreams},
 		{"UndecidedTwiceInOneCommit", testUndecidedTwice},
+		{"OwnClaimBehindAnother", testOwnClaimBehindAnother},
 		{"LostClaimsDropNothing", testLostClaims},
 		{"ManyRecords", testManyClaims},
 	} {
@@ -169,6 +170,16 @@ func testUndecidedTwice(t *testing.T, store Store) {
 	wantVerdicts(t, p.at(t, base, claimsOf("a", 1)...), yes)
 	wantVerdicts(t, other.at(t, base, claimsOf("b", 1, 2, 1)...), undecided, yes, no)
 	wantVerdicts(t, other.at(t, base, claimsOf("b", 1, 2, 1)...), yes, yes, no)
+}
+
+// A commit that did not take place had claimed for one blob. The next one finds another first.
+func testOwnClaimBehindAnother(t *testing.T, store Store) {
+	p := newPublisher(t, store, audit.Exchange)
+	wantVerdicts(t, p.at(t, base, append(claimsOf("a", 1), claimsOf("b", 1)...)...), yes, no)
+	at := base.Add(time.Minute)
+	wantVerdicts(t, p.at(t, at, append(claimsOf("b", 1), claimsOf("a", 1)...)...), no, yes)
+	p.commit(t, at, "a", "b")
+	wantVerdicts(t, p.at(t, at.Add(time.Second), claimsOf("c", 1)...), no)
 }
 
 func testLostClaims(t *testing.T, store Store) {
