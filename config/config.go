@@ -108,6 +108,18 @@ func (t Tenant) Streams() []audit.Stream {
 	return streams
 }
 
+// PossibleStreams returns the tenant's streams; all there can be if they are whatever is enabled at Microsoft.
+func (t Tenant) PossibleStreams() []audit.Stream {
+	if len(t.ContentTypes) > 0 {
+		return t.Streams()
+	}
+	var streams []audit.Stream
+	for _, ct := range audit.ContentTypes() {
+		streams = append(streams, audit.Stream{Tenant: t.Audit(), ContentType: ct})
+	}
+	return streams
+}
+
 // Hosts returns the base URL of the API, without a path, and the login host: the tenant's own, or its cloud's.
 func (t Tenant) Hosts() (base, authority string) {
 	base, authority, _ = auth.Cloud(t.Cloud) // an unknown cloud was refused at load

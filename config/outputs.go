@@ -27,6 +27,7 @@ func (c *Config) OutputsOf(t Tenant) []transform.Output {
 func (c *Config) SinkSettings() sink.Settings {
 	s := sink.Settings{Sink: c.Sink, Kafka: c.Kafka, Group: c.Control.GroupID, Shards: c.Control.Partitions, Topics: []string{}}
 	for _, t := range c.Tenants {
+		s.Streams = append(s.Streams, t.PossibleStreams()...)
 		for _, o := range c.OutputsOf(t) {
 			if !strings.Contains(o.Topic, "{") && !slices.Contains(s.Topics, o.Topic) {
 				s.Topics = append(s.Topics, o.Topic)

@@ -33,7 +33,11 @@ func (d *diagnosis) kafka(ctx context.Context, cfg *config.Config) (checkpoint.D
 		}
 		return "connected to cluster " + deployment.KafkaClusterID, nil
 	})
-	return deployment, ok && d.sink(ctx, cfg) && d.control(ctx, cfg)
+	if !ok {
+		return deployment, false
+	}
+	good := d.sink(ctx, cfg)
+	return deployment, d.control(ctx, cfg) && good
 }
 
 // control looks at the topics of commands and replies, and at the group.

@@ -42,6 +42,7 @@ type Cluster struct {
 type Topic struct {
 	Name       string
 	Partitions []Partition // by number, from 0
+	Allowed    Operations  // what we may do with it, if it exists and the broker tells
 	Err        error       // a kafka.Error: unknown, denied; nil if the topic can be used
 }
 
@@ -59,7 +60,7 @@ func (c *Conn) Describe(ctx context.Context, topics ...string) (Cluster, error) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
 	defer cancel()
-	m, err := c.Transport.RoundTrip(ctx, c.Addr, &freshRequest{metadata.Request{TopicNames: topics}})
+	m, err := c.Transport.RoundTrip(ctx, c.Addr, &freshRequest{metadata.Request{TopicNames: topics, IncludeTopicAuthorizedOperations: true}})
 	if err != nil {
 		return Cluster{}, fmt.Errorf("ask for metadata: %w", err)
 	}
@@ -80,7 +81,7 @@ func (c *Conn) Describe(ctx context.Context, topics ...string) (Cluster, error) 
 }
 
 func topicOf(t metadata.ResponseTopic) Topic {
-	topic := Topic{Name: t.Name}
+	topic := Topic{Name: t.Name, Allowed: Operations(t.TopicAuthorizedOperations)}
 	if t.ErrorCode != 0 {
 		topic.Err = kafka.Error(t.ErrorCode)
 		return topic

@@ -207,7 +207,11 @@ func topicACL(c *Conn, a About) string {
 	if operations == "" {
 		operations = "Write,Describe"
 	}
-	return c.acl(operations, "--topic "+orAny(a.Topic))
+	advice := c.acl(operations, "--topic "+orAny(a.Topic))
+	if operations == kafka.ACLOperationTypeCreate.String() {
+		advice += " ; or create it yourself: " + c.Command(a.creation())
+	}
+	return advice
 }
 
 func groupACL(c *Conn, a About) string { return c.acl("Read", "--group "+orAny(a.Group)) }

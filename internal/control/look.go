@@ -21,19 +21,47 @@ func Look(ctx context.Context, c Config, conn *broker.Conn, create bool) (string
 	var said []string
 	for name, partitions := range map[string]int{c.Topic: c.Partitions, c.ReplyTopic: 1} {
 		found := cluster.Topics[name]
+		planned := broker.NewTopic{Name: name, Partitions: partitions, Replication: -1}
 		switch {
 		case errors.Is(found.Err, kafka.UnknownTopicOrPartition) && create:
+			if p := conn.MissingCreateRight(ctx, planned); p != nil {
+				return "", fmt.Errorf("look at topic %s: %w", name, p)
+			}
 			said = append(said, name+" is created at the start")
 		case found.Err != nil:
-			about := broker.About{Topic: name, Operations: "Read,Write,Describe", Create: broker.NewTopic{Name: name, Partitions: partitions, Replication: -1}}
+			about := broker.About{Topic: name, Operations: c.operations(name), Create: planned}
 			return "", fmt.Errorf("look at topic %s: %w", name, conn.Explain(found.Err, about))
 		case name == c.Topic && len(found.Partitions) != partitions:
 			return "", errPartitions(name, len(found.Partitions), partitions)
 		}
+		if p := conn.MissingTopicRight(found, c.needs(name)...); p != nil {
+			return "", fmt.Errorf("look at topic %s: %w", name, p)
+		}
+	}
+	if p := conn.MissingGroupRight(ctx, c.GroupID); p != nil {
+		return "", fmt.Errorf("look at group %s: %w", c.GroupID, p)
 	}
 	members, err := NewRoster(c, conn).Overview(ctx)
 	if err != nil {
 		return "", err
 	}
 	return strings.Join(append(said, fmt.Sprintf("group %s has %d members", c.GroupID, len(members))), "; "), nil
+}
+
+// needs are the operations on a topic without which commands go unheard or unanswered. Members also write to the
+// control topic, to pass on what reached the wrong one.
+func (c Config) needs(topic string) []kafka.ACLOperationType {
+	if topic == c.Topic {
+		return []kafka.ACLOperationType{kafka.ACLOperationTypeRead, kafka.ACLOperationTypeWrite}
+	}
+	return []kafka.ACLOperationType{kafka.ACLOperationTypeWrite}
+}
+
+// operations are those of needs, as an advice names them.
+func (c Config) operations(topic string) string {
+	var names []string
+	for _, op := range c.needs(topic) {
+		names = append(names, op.String())
+	}
+	return strings.Join(names, ",")
 }

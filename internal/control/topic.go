@@ -45,7 +45,7 @@ func (g *Group) prepareTopics(ctx context.Context) error {
 
 // prepareTopic returns the number of a topic's partitions.
 func (g *Group) prepareTopic(ctx context.Context, t broker.NewTopic) (int, error) {
-	about := broker.About{Topic: t.Name, Operations: "Read,Write,Describe", Create: t}
+	about := broker.About{Topic: t.Name, Operations: g.config.operations(t.Name), Create: t}
 	pace := txn.Pace()
 	told := false
 	for {
@@ -80,7 +80,7 @@ func (g *Group) partitions(ctx context.Context, t broker.NewTopic) (int, error) 
 	found := cluster.Topics[t.Name]
 	if errors.Is(found.Err, kafka.UnknownTopicOrPartition) && g.options.CreateTopics {
 		if err := g.options.Conn.CreateTopic(ctx, t); err != nil {
-			return 0, err
+			return 0, g.options.Conn.Explain(err, broker.About{Topic: t.Name, Operations: kafka.ACLOperationTypeCreate.String(), Create: t})
 		}
 		return 0, fmt.Errorf("%w: it has just been created", errNoLeader)
 	}
@@ -91,6 +91,9 @@ func (g *Group) partitions(ctx context.Context, t broker.NewTopic) (int, error) 
 		if p.Leader < 0 {
 			return 0, errNoLeader
 		}
+	}
+	if p := g.options.Conn.MissingTopicRight(found, g.config.needs(t.Name)...); p != nil {
+		g.log.Warn("right is missing", "topic", t.Name, "error", p, "hint", p.Hint)
 	}
 	return len(found.Partitions), nil
 }

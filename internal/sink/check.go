@@ -29,21 +29,24 @@ func (k *KafkaSink) Check(ctx context.Context) ([]Finding, error) {
 	for _, name := range names {
 		t := cluster.Topics[name]
 		if t.Err != nil {
-			out = append(out, k.absent(t))
+			out = append(out, k.absent(ctx, t)...)
 			continue
 		}
-		out = append(out, k.compare(ctx, t)...)
+		out = append(append(out, k.topicRights(t)...), k.compare(ctx, t)...)
 	}
-	return out, nil
+	return append(out, k.streamRights(ctx)...), nil
 }
 
 // absent tells what follows from a topic that cannot be used.
-func (k *KafkaSink) absent(t broker.Topic) Finding {
+func (k *KafkaSink) absent(ctx context.Context, t broker.Topic) []Finding {
 	if errors.Is(t.Err, kafka.UnknownTopicOrPartition) && k.config.CreateTopics {
-		return Finding{Topic: t.Name, Note: true, Text: "does not exist yet and is created when it is needed", Hint: "to create it yourself: " + k.conn.Command(k.creation(t.Name))}
+		if denied := k.creationRights(ctx, t.Name); denied != nil {
+			return denied
+		}
+		return []Finding{{Topic: t.Name, Note: true, Text: "does not exist yet and is created when it is needed", Hint: "to create it yourself: " + k.conn.Command(k.creation(t.Name))}}
 	}
 	f := k.explain(t.Name, t.Err)
-	return Finding{Topic: t.Name, Fatal: true, Text: t.Err.Error(), Hint: f.Hint}
+	return []Finding{{Topic: t.Name, Fatal: true, Text: t.Err.Error(), Hint: f.Hint}}
 }
 
 // compare finds what is wrong with a topic that exists. It is never altered.

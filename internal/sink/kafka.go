@@ -34,6 +34,7 @@ type KafkaSink struct {
 	events  []string // topics of events that are known beforehand
 	group   string   // in whose name streams keep their journals
 	shards  int      // over which these are spread
+	streams []audit.Stream
 
 	mu     sync.Mutex // guards the following
 	limits map[string]int
@@ -49,7 +50,7 @@ func newKafka(conn *broker.Conn, s Settings, o Options) (*KafkaSink, error) {
 		return nil, err
 	}
 	return &KafkaSink{
-		conn: conn, config: s.Kafka, options: o.withDefaults(), codec: codec, events: s.Topics, group: s.Group, shards: s.Shards,
+		conn: conn, config: s.Kafka, options: o.withDefaults(), codec: codec, events: s.Topics, group: s.Group, shards: s.Shards, streams: s.Streams,
 		topics: txn.NewTopics(conn, requestTimeout), limits: map[string]int{},
 	}, nil
 }
@@ -112,7 +113,7 @@ func (k *KafkaSink) ensure(ctx context.Context, topic string, unknown error) err
 	err := k.conn.CreateTopic(ctx, k.creation(topic))
 	k.topics.Forget(topic)
 	if errors.Is(err, kafka.TopicAuthorizationFailed) || errors.Is(err, kafka.ClusterAuthorizationFailed) {
-		return &broker.Problem{Kind: broker.TopicDenied, Err: err, Hint: "create it yourself: " + k.conn.Command(k.creation(topic)) + " ; or allow the connector to create topics"}
+		return k.conn.Explain(err, broker.About{Topic: topic, Operations: kafka.ACLOperationTypeCreate.String(), Create: k.creation(topic)})
 	}
 	return err
 }

@@ -111,6 +111,8 @@ type Settings struct {
 	Topics []string // to which events go, as far as that does not differ from event to event; nil: kafka.topic
 	Group  string   // control.group_id: what belongs to a stream in Kafka is named after it; default o365-connector
 	Shards int      // control.partitions: over which the streams' journals are spread; default 12
+
+	Streams []audit.Stream // whose rights Check asks for
 }
 
 func (s *Settings) setDefaults() {

@@ -23,6 +23,9 @@ type transactional struct {
 	last    int64      // position after the last entry that this publisher wrote; -1 if it is unknown
 }
 
+// transactionalID is the same for every owner of a stream, so that the next one fences the last.
+func (k *KafkaSink) transactionalID(s audit.Stream) string { return k.group + "/" + s.Key() }
+
 // openTransactional takes the stream in Kafka: former owners are fenced, and what they left open is settled.
 func (k *KafkaSink) openTransactional(ctx context.Context, s audit.Stream) (Publisher, error) {
 	t := &transactional{publisher: k.open(s), journal: k.journal(s), aside: k.open(s), last: -1}
@@ -31,7 +34,7 @@ func (k *KafkaSink) openTransactional(ctx context.Context, s audit.Stream) (Publ
 	}
 	err := t.journal.insist(ctx, "begin transactions", func(ctx context.Context) (err error) {
 		t.tx, err = txn.Open(ctx, k.conn, k.topics, txn.TransactionOptions{
-			ID: k.group + "/" + s.Key(), Codec: k.codec, Timeout: k.config.Transaction.Timeout.D(),
+			ID: k.transactionalID(s), Codec: k.codec, Timeout: k.config.Transaction.Timeout.D(),
 			Group: t.journal.group, OffsetOf: t.journal.at, Failed: t.failed,
 		})
 		return err

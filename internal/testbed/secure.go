@@ -7,6 +7,7 @@ import (
 	"crypto/sha512"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -25,7 +26,7 @@ type SecureBroker struct {
 
 	CAFile string // issuer of the broker's and the clients' certificates
 
-	User, Guest Account
+	User, Guest, Operator Account
 
 	Tokens *TokenIssuer // for OAUTHBEARER
 
@@ -42,16 +43,17 @@ type Account struct {
 
 // security is what a broker needs to serve secured connections.
 type security struct {
-	ca, strangers         *Authority
-	broker                Identity
-	user, guest, stranger Account
-	tokens                *TokenIssuer
+	ca, strangers                   *Authority
+	broker                          Identity
+	user, guest, operator, stranger Account
+	tokens                          *TokenIssuer
 }
 
 func newSecurity(dir string) (*security, error) {
 	s := &security{
 		user:     Account{Name: "connector", Password: "connector-secret"},
 		guest:    Account{Name: "guest", Password: "guest-secret"},
+		operator: Account{Name: "operator", Password: "operator-secret"},
 		stranger: Account{Name: "stranger"},
 	}
 	var err error
@@ -77,7 +79,7 @@ func newSecurity(dir string) (*security, error) {
 	return s, err
 }
 
-func (s *security) accounts() []Account { return []Account{s.user, s.guest} }
+func (s *security) accounts() []Account { return []Account{s.user, s.guest, s.operator} }
 
 // scram returns the users as StorageTool takes them.
 func (s *security) scram() []string {
@@ -168,6 +170,7 @@ func StartSecureKafka(ctx context.Context, o KafkaOptions) (*SecureBroker, error
 		SASLAddress:    address(b.node.ports[1]),
 		User:           s.user,
 		Guest:          s.guest,
+		Operator:       s.operator,
 		Stranger:       s.stranger,
 		Tokens:         s.tokens,
 		CAFile:         s.ca.CAFile,
@@ -177,19 +180,52 @@ func StartSecureKafka(ctx context.Context, o KafkaOptions) (*SecureBroker, error
 
 // Grant allows an account what the entries say; their principal and host are filled in.
 func (b *SecureBroker) Grant(ctx context.Context, a Account, entries ...kafka.ACLEntry) error {
-	transport := &kafka.Transport{}
-	defer transport.CloseIdleConnections()
-	client := &kafka.Client{Addr: kafka.TCP(b.Address()), Transport: transport}
+	entries = slices.Clone(entries)
 	for i := range entries {
 		entries[i].Principal = "User:" + a.Name
 		entries[i].Host = "*"
 		entries[i].PermissionType = kafka.ACLPermissionTypeAllow
 	}
-	answer, err := client.CreateACLs(ctx, &kafka.CreateACLsRequest{ACLs: entries})
-	if err != nil {
-		return fmt.Errorf("create ACLs: %w", err)
+	return b.administer(func(client *kafka.Client) error {
+		answer, err := client.CreateACLs(ctx, &kafka.CreateACLsRequest{ACLs: entries})
+		if err != nil {
+			return fmt.Errorf("create ACLs: %w", err)
+		}
+		return errors.Join(answer.Errors...)
+	})
+}
+
+// Revoke takes back what Grant allowed.
+func (b *SecureBroker) Revoke(ctx context.Context, a Account, entries ...kafka.ACLEntry) error {
+	filters := make([]kafka.DeleteACLsFilter, len(entries))
+	for i, e := range entries {
+		filters[i] = kafka.DeleteACLsFilter{
+			ResourceTypeFilter: e.ResourceType, ResourceNameFilter: e.ResourceName, ResourcePatternTypeFilter: e.ResourcePatternType,
+			PrincipalFilter: "User:" + a.Name, HostFilter: "*", Operation: e.Operation, PermissionType: kafka.ACLPermissionTypeAllow,
+		}
 	}
-	return errors.Join(answer.Errors...)
+	return b.administer(func(client *kafka.Client) error {
+		answer, err := client.DeleteACLs(ctx, &kafka.DeleteACLsRequest{Filters: filters})
+		if err != nil {
+			return fmt.Errorf("delete ACLs: %w", err)
+		}
+		for i, r := range answer.Results {
+			switch {
+			case r.Error != nil:
+				return fmt.Errorf("delete ACLs: %w", r.Error)
+			case len(r.MatchingACLs) != 1:
+				return fmt.Errorf("delete ACLs: %d match %+v", len(r.MatchingACLs), entries[i])
+			}
+		}
+		return nil
+	})
+}
+
+// administer lends a client that may do everything.
+func (b *SecureBroker) administer(do func(*kafka.Client) error) error {
+	transport := &kafka.Transport{}
+	defer transport.CloseIdleConnections()
+	return do(&kafka.Client{Addr: kafka.TCP(b.Address()), Transport: transport})
 }
 
 // SetPassword gives a user a password for SCRAM-SHA-512; a user that is not there is made. Brokers know of it a moment

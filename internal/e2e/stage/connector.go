@@ -72,9 +72,13 @@ func (s *Stage) Start(instance, settings string) *Connector {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	program := s.binary
+	if program == "" {
+		program = Binary(s.t)
+	}
 	c := &Connector{
 		Instance: instance, Page: "http://" + page, t: s.t, log: log.Name(), done: make(chan error, 1),
-		cmd: exec.CommandContext(context.Background(), Binary(s.t), "run", "--config", s.Config(instance, page, settings)),
+		cmd: exec.CommandContext(context.Background(), program, "run", "--config", s.Config(instance, page, settings)),
 	}
 	c.cmd.Stdout, c.cmd.Stderr = log, log
 	if err := c.cmd.Start(); err != nil {

@@ -16,6 +16,14 @@ func (s *Stage) Delivering(delivery string) *Stage {
 	return &other
 }
 
+// Reaching returns the same stage, whose instances that are started from now on reach Kafka like this; YAML as in
+// Parts.Access.
+func (s *Stage) Reaching(access string) *Stage {
+	other := *s
+	other.parts.Access = access
+	return &other
+}
+
 // Signal sends the process a signal and does not wait, as for SIGSTOP and SIGCONT.
 func (c *Connector) Signal(signal syscall.Signal) {
 	c.t.Helper()

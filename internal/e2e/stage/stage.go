@@ -24,6 +24,7 @@ type Parts struct {
 	Name     string // of this stage, if a test has several
 	Emulator emulator.Config
 	Kafka    []string          // brokers
+	Access   string            // how the connector reaches Kafka, entries of the section kafka, YAML; default: the brokers, without security
 	Redis    string            // host:port
 	Tenants  string            // YAML; {url} stands for the emulator's address, {name} for the stage's. Default: Tenant of the emulator's default one
 	Settings string            // further sections of the configuration, YAML
@@ -40,9 +41,10 @@ type Stage struct {
 	Brokers []string
 	Tally   *emulator.Tally // of the events on Kafka
 
-	t     *testing.T
-	parts Parts
-	dir   string
+	t      *testing.T
+	parts  Parts
+	dir    string
+	binary string // default: what Binary builds
 }
 
 // Tenant is the entry of a tenant in the configuration, with the emulator's default credentials.
@@ -89,7 +91,7 @@ func (s *Stage) Config(instance, page, settings string) string {
 	text := fmt.Sprintf(`
 tenants:%s
 kafka:
-  brokers: ["%s"]
+  %s
   topic: %s
   dead_letter_topic: %s
   status_topic: %s
@@ -100,7 +102,8 @@ kafka:
 checkpoint: {key_prefix: "%s:", redis: {addresses: ["%s"]}}
 http: {listen: "%s"}
 control: {instance_id: "%s", topic: %s, reply_topic: %s, group_id: "%s", %s}
-`, strings.NewReplacer("{url}", s.URL, "{name}", s.Name).Replace(s.parts.Tenants), strings.Join(s.Brokers, `","`), s.Topic("incidents"),
+`, strings.NewReplacer("{url}", s.URL, "{name}", s.Name).Replace(s.parts.Tenants),
+		cmp.Or(s.parts.Access, `brokers: ["`+strings.Join(s.Brokers, `","`)+`"]`), s.Topic("incidents"),
 		s.Topic("dead-letters"), s.Topic("status"), s.Topic("journal"), cmp.Or(s.parts.Delivery, "exactly-once"), s.Name, s.parts.Redis, page,
 		instance, s.Topic("control"), s.Topic("replies"), s.Name, s.parts.Control)
 	path := filepath.Join(s.dir, instance+".yaml")
