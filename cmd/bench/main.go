@@ -36,6 +36,8 @@ type options struct {
 	CPUProfile   string        `name:"cpuprofile" help:"Directory for CPU profiles of the pipeline." type:"path" placeholder:"DIR"`
 	MemProfile   string        `name:"memprofile" help:"Directory for heap profiles of the pipeline." type:"path" placeholder:"DIR"`
 	Instances    []int         `help:"Measure so many instances that share the streams of several tenants, and how they take over from each other, instead of all else."`
+	Deliveries   bool          `help:"Hold exactly-once against at-least-once, in as many pairs as there are rounds, instead of all else."`
+	Lone         int           `help:"Lone blobs whose latency is measured for each delivery." default:"50"`
 	Tenants      int           `help:"Tenants that instances share, with all their content types." default:"3"`
 	Embedded     bool          `help:"Run the pipeline inside of this program instead of building the connector; implied by profiles."`
 	Config       string        `help:"YAML merged by appending to the pipeline's configuration, e.g. 'log: {level: debug}'."`

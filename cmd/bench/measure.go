@@ -14,6 +14,7 @@ type cell struct {
 	role        string
 	format      string // empty for downloads
 	compression string // empty for downloads
+	delivery    string // empty: the default
 	backlog     backlog
 }
 
@@ -22,6 +23,9 @@ func (c cell) name() string {
 	parts := []string{c.role}
 	if c.format != "" {
 		parts = append(parts, c.format, c.compression)
+	}
+	if c.delivery != "" {
+		parts = append(parts, c.delivery)
 	}
 	return strings.Join(append(parts, c.backlog.name()), "/")
 }
@@ -96,7 +100,7 @@ func (b *bench) start(ctx context.Context, role string, t task) (*process, error
 func (b *bench) task(c cell, e *offering, topic string) task {
 	t := task{
 		Backlog: c.backlog, API: e.address, Kafka: b.kafka.Addresses(), Topic: topic, Format: c.format,
-		Compression: c.compression, Workers: b.options.Workers, Records: e.records,
+		Compression: c.compression, Delivery: c.delivery, Workers: b.options.Workers, Records: e.records,
 	}
 	if c.format != "" {
 		t.Config = pipelineConfig(t, b.redis.Addr, b.options.Config)

@@ -14,6 +14,7 @@ import (
 	"o365-kafka-connector/config"
 	"o365-kafka-connector/internal/daemon"
 	"o365-kafka-connector/internal/emulator"
+	"o365-kafka-connector/internal/sink"
 )
 
 // pipelineConfig writes the configuration of a deployment of its own with everything at its default but what a backlog of
@@ -34,13 +35,13 @@ func pipelineConfig(t task, redis, extra string) string {
 tenants: %s
 source: {first_fetch: 7h, requests_per_minute: 1000000}
 output: {format: %s}
-kafka: {brokers: ["%s"], topic: %s, compression: %s, dead_letter_topic: %[4]s.dead, status_topic: %[4]s.status, journal_topic: %[4]s.journal}
+kafka: {brokers: ["%s"], topic: %s, compression: %s, delivery: %[10]s, dead_letter_topic: %[4]s.dead, status_topic: %[4]s.status, journal_topic: %[4]s.journal}
 checkpoint: {redis: {addresses: ["%[6]s"]}, key_prefix: "%[4]s:"}
 control: {group_id: %[4]s, topic: %[4]s.control, reply_topic: %[4]s.replies, instance_id: "%[7]s"}
 http: {listen: "%[8]s"}
 %[9]s
 `, tenants.String(), t.Format, strings.Join(t.Kafka, `", "`), t.Topic, t.Compression, redis, t.Instance,
-		cmp.Or(t.Page, "127.0.0.1:0"), extra)
+		cmp.Or(t.Page, "127.0.0.1:0"), extra, cmp.Or(t.Delivery, sink.ExactlyOnce))
 }
 
 // playPipeline runs the connector as `connector run` does, until ctx ends.

@@ -41,6 +41,9 @@ func run(ctx context.Context, o options) (err error) {
 	if len(o.Instances) > 0 {
 		return b.measureGroups(ctx, os.Stdout)
 	}
+	if o.Deliveries {
+		return b.measureDeliveries(ctx, os.Stdout)
+	}
 	if o.Warm {
 		if err := b.warm(ctx, cells); err != nil {
 			return err
@@ -85,8 +88,8 @@ func (o *options) check() error {
 		o.Records = min(o.Records, 100_000)
 	}
 	switch {
-	case o.Records < 1000, o.RecordBytes < 100, o.Rounds < 1, o.Workers < 1, o.Limit < time.Second:
-		return errors.New("numbers are too small: at least 1000 records of 100 bytes, 1 round, 1 worker, 1s")
+	case o.Records < 1000, o.RecordBytes < 100, o.Rounds < 1, o.Workers < 1, o.Lone < 1, o.Limit < time.Second:
+		return errors.New("numbers are too small: at least 1000 records of 100 bytes, 1 round, 1 worker, 1 lone blob, 1s")
 	case o.ContentTypes < 1 || o.ContentTypes > 5:
 		return errors.New("--content-types: must be 1 to 5")
 	case o.Tenants < 1 || len(o.Instances) > 0 && slices.Min(o.Instances) < 1:

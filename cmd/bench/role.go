@@ -32,6 +32,7 @@ type task struct {
 	Topic       string
 	Format      string
 	Compression string
+	Delivery    string // default: the connector's
 	Workers     int
 	Records     int    // to produce
 	Config      string // of the pipeline, YAML
