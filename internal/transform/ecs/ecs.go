@@ -72,7 +72,10 @@ func NewEncoder(o Options) *Encoder {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Encoder{options: o, tenant: []byte(o.Stream.Tenant.ID), tenantName: []byte(o.Stream.Tenant.Name)}
+	return &Encoder{
+		options: o, tenant: []byte(o.Stream.Tenant.ID), tenantName: []byte(o.Stream.Tenant.Name),
+		top: make([]tree.Node, len(programs().slots)),
+	}
 }
 
 // Append appends the event that a record of a blob becomes, on one line and in valid UTF-8.

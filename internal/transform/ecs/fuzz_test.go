@@ -1,8 +1,11 @@
 package ecs_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"o365-kafka-connector/internal/audit"
 )
@@ -40,5 +43,39 @@ func TestMemberOfAMillionBytes(t *testing.T) {
 	}
 	if len(event) > 12*len(long) {
 		t.Errorf("%d bytes became %d", len(raw), len(event))
+	}
+}
+
+// TestNothingMakesItSlow encodes records that whoever wrote them made to be slow: tens of thousands of names that become
+// alike, of entries of a list, and of members of the same name.
+func TestNothingMakesItSlow(t *testing.T) {
+	const many = 30_000
+	var alike, pairs, users, same strings.Builder
+	for i := range many {
+		name := strings.NewReplacer("0", ".", "1", "_").Replace(fmt.Sprintf("%016b", i))
+		fmt.Fprintf(&alike, `,"%s":1`, name)
+		fmt.Fprintf(&pairs, `,{"Name":"%s","Value":1}`, name)
+		fmt.Fprintf(&users, `,{"UPN":"user%d@contoso.example"}`, i)
+		same.WriteString(`,"same":1`)
+	}
+	for name, raw := range map[string]string{
+		"names":   `{"Id":"1","X":{"a":1` + alike.String() + `}}`,
+		"pairs":   `{"Id":"1","Parameters":[null` + pairs.String() + `],"RecordType":1}`,
+		"members": `{"Id":"1","Members":[null` + users.String() + `],"RecordType":25}`,
+		"same":    `{"Id":"1"` + same.String() + `}`,
+		"nested":  `{"Id":"1","X":` + strings.Repeat(`{"a":[`, many) + strings.Repeat(`]}`, many) + `}`,
+		"list":    `{"Id":"1","X":[` + strings.Repeat("[],", 10*many) + `1]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := parse([]byte(raw))
+			start := time.Now()
+			event := encoder().Append(nil, blob, r)
+			if took := time.Since(start); took > 5*time.Second {
+				t.Errorf("a record of %d bytes took %v", len(raw), took)
+			}
+			if !json.Valid(event) {
+				t.Error("the event is no JSON")
+			}
+		})
 	}
 }

@@ -2,12 +2,13 @@ package ecs
 
 import (
 	"bytes"
+	"strconv"
 
 	"o365-kafka-connector/internal/transform/tree"
 )
 
 // memberNames writes the names of an object's members. Elasticsearch takes a dot in a name for an object, and refuses
-// blank names and names that occur twice: dots become underscores, and a name that is taken then gets more of them.
+// blank names and names that occur twice: dots become underscores, and a name that is taken then gets a number.
 type memberNames struct {
 	t    *tree.Tree
 	used *tree.Names // nil: all names can stay
@@ -39,11 +40,11 @@ func (m memberNames) begin(w *tree.Writer, n tree.Node) {
 		return
 	}
 	name := appendUsable(nil, m.t.Name(n))
-	for {
-		if _, found := m.used.Add(name, 0); !found {
-			break
-		}
-		name = append(name, '_')
+	number, found := m.used.Add(name, 0)
+	for base := name; found; _, found = m.used.Add(name, 0) {
+		next := m.used.Value(number) + 1
+		m.used.Set(number, next) // so that many alike do not all try the same
+		name = strconv.AppendUint(append(base[:len(base):len(base)], '_'), uint64(next), 10)
 	}
 	w.NameText(name)
 }

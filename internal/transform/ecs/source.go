@@ -118,7 +118,7 @@ func namedStep(name string) step {
 
 // fill puts the members of the record into their slots.
 func (e *Encoder) fill(s slots) {
-	e.top = append(e.top[:0], make([]tree.Node, len(s))...)
+	clear(e.top)
 	t := &e.tree
 	for n := t.First(t.Root()); n != tree.None; n = t.Next(n) {
 		if number, ok := s[string(t.Name(n))]; ok {

@@ -19,6 +19,9 @@ func (t *Tree) Parse(text []byte) error {
 		return ErrTooLarge
 	}
 	t.text, t.valid = text, utf8.Valid(text)
+	if cap(t.nodes) > keepNodes {
+		t.nodes = nil
+	}
 	t.nodes = append(t.nodes[:0], node{}, node{})
 	t.names, t.scratch = t.names[:0], t.scratch[:0]
 	if cap(t.names) > keepScratch {

@@ -41,8 +41,11 @@ const MaxNodes = 1 << 16
 // maxText is the longest text that Parse takes.
 const maxText = 1<<31 - 1
 
-// keepScratch is the largest buffer that is kept for the next text.
-const keepScratch = 1 << 20
+// What is kept for the next text at most: bytes of a buffer, and values.
+const (
+	keepScratch = 1 << 20
+	keepNodes   = 1 << 13
+)
 
 var (
 	// ErrSyntax is what Parse answers to a text that is no JSON value.
