@@ -55,6 +55,41 @@ tenants:
 	}
 }
 
+// TestRedactionOfOutputs sees that no output of a list escapes what a tenant redacts, unless it says so itself.
+func TestRedactionOfOutputs(t *testing.T) {
+	c := parse(t, `
+redact: {fields: [UserId], dlp: remove}
+outputs:
+  - {format: raw, topic: a}
+  - {format: raw, topic: b, redact: {fields: [], key: 0123456789abcdef}}
+tenants:
+  - id: aaaaaaaa-1111-1111-1111-111111111111
+    auth: {client_id: app, client_secret: hush}
+  - id: bbbbbbbb-1111-1111-1111-111111111111
+    auth: {client_id: app, client_secret: hush}
+    redact: {fields: [ClientIP, ObjectId]}
+  - id: cccccccc-1111-1111-1111-111111111111
+    auth: {client_id: app, client_secret: hush}
+    redact: {dlp: keep}
+    outputs: [{topic: own}, {topic: other, redact: {fields: [Id]}}]
+  - id: dddddddd-1111-1111-1111-111111111111
+    auth: {client_id: app, client_secret: hush}
+    redact: {fields: [Operation]}
+    outputs: []
+`)
+	for i, want := range [][]string{
+		{"UserId remove", " remove"}, {"ClientIP,ObjectId remove", " remove"}, {"UserId keep", "Id keep"}, {"Operation remove"},
+	} {
+		var got []string
+		for _, o := range c.OutputsOf(c.Tenant(i)) {
+			got = append(got, strings.Join(o.Redact.Fields, ",")+" "+o.Redact.DLP)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("redaction of tenant %d, -want +got:\n%s", i, diff)
+		}
+	}
+}
+
 func TestOutputsThatGoToNoTopicNeedNone(t *testing.T) {
 	c := parse(t, minimal+"sink: {kind: stdout}\ncheckpoint: {kind: file, path: /tmp/x}\noutputs: [{format: raw}, {format: incident}]\n")
 	if diff := cmp.Diff([]string{"raw o365.raw record_id", "incident o365.incident record_id"}, forms(c.OutputsOf(c.Tenant(0)))); diff != "" {
