@@ -49,6 +49,33 @@ func (w *run) tell(ctx context.Context, kind, text string) {
 	}
 }
 
+// retold is for how long a gap is told again by whoever takes the stream.
+const retold = 24 * time.Hour
+
+// retell hands the sink the messages about the newest gaps once more: whoever had the stream may have died between their
+// commit and their message. They are the same, so that a consumer, which goes by key, learns nothing twice.
+func (w *run) retell(ctx context.Context) {
+	var again []outcome
+	for _, g := range w.report.lost() {
+		if time.Since(g.Noted) < retold {
+			again = append(again, outcome{status: w.gapMessage(g)})
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, lineLimit)
+	defer cancel()
+	if err := w.commit(ctx, again); err != nil {
+		w.report.log.Debug("status message was not sent", "kind", "gap", "error", err)
+	}
+}
+
+// gapMessage tells of a gap.
+func (w *run) gapMessage(g audit.Gap) *audit.StatusMessage {
+	return &audit.StatusMessage{
+		Stream: w.Stream, Kind: "gap", Time: g.Noted, From: g.From, To: g.To, Cause: g.Cause, Count: g.Count,
+		Message: "content could not be read",
+	}
+}
+
 // message is a status message about the stream.
 func (w *run) message(kind, text string) *audit.StatusMessage {
 	return &audit.StatusMessage{Stream: w.Stream, Kind: kind, Time: time.Now().UTC(), Message: text}

@@ -201,10 +201,7 @@ func (w *run) compose(group []outcome, at time.Time) audit.Commit {
 	}
 	c.Entry.Gaps = append(c.Entry.Gaps, gapsOf(lost, c.Entry.Time)...)
 	for _, g := range c.Entry.Gaps {
-		c.Status = append(c.Status, audit.StatusMessage{
-			Stream: w.Stream, Kind: "gap", Time: c.Entry.Time, From: g.From, To: g.To, Cause: g.Cause, Count: g.Count,
-			Message: "content could not be read",
-		})
+		c.Status = append(c.Status, *w.gapMessage(g))
 	}
 	return c
 }

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"o365-kafka-connector/internal/audit"
@@ -257,6 +258,33 @@ func TestTooOldContentIsAGap(t *testing.T) {
 		}
 		if got := r.Board.Snapshot()[0].Gaps; len(got) != 1 {
 			t.Errorf("status shows gaps %v", got)
+		}
+	})
+}
+
+// A process may die between the commit that notes a gap and the message that tells of it.
+func TestNewGapsAreToldAgainByWhoeverTakesTheStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.runFor(t, time.Minute)
+		time.Sleep(10 * 24 * time.Hour)
+		gaps := func() (told []audit.StatusMessage) {
+			w.messages = nil
+			w.runFor(t, time.Hour)
+			for _, m := range w.messages {
+				if m.Kind == "gap" {
+					told = append(told, m)
+				}
+			}
+			return told
+		}
+		first, again := gaps(), gaps()
+		if d := cmp.Diff(first, again); len(first) != 1 || d != "" {
+			t.Errorf("told %v first, and again: %s", first, d)
+		}
+		time.Sleep(24 * time.Hour)
+		if old := gaps(); len(old) != 0 {
+			t.Errorf("told a day later: %v", old)
 		}
 	})
 }

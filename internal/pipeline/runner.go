@@ -205,6 +205,7 @@ func (w *run) own(ctx context.Context, t taken) error {
 	if t.rebuilt != "" {
 		w.tell(polite, "checkpoint_rebuilt", t.rebuilt)
 	}
+	w.retell(polite)
 	err := w.obey(ctx)
 	if isFinal(err) {
 		return err

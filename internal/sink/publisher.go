@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"time"
 
 	"o365-kafka-connector/internal/audit"
 	"o365-kafka-connector/internal/txn"
@@ -26,6 +27,9 @@ type publisher struct {
 
 	commit  audit.Commit
 	refused []audit.DeadLetter
+
+	untold      []audit.StatusMessage // about gaps
+	untoldUntil time.Time             // before which they are not tried again by themselves
 }
 
 // flusher sends batches, and answers which of them no broker will ever take.

@@ -13,8 +13,13 @@ import (
 
 var allowAnyText = jsontext.AllowInvalidUTF8(true)
 
-// statusTimeout bounds what is spent on messages that are only for information.
-const statusTimeout = 5 * time.Second
+// What is spent on messages that no event waits for: time at once, the pause until gaps are tried again by themselves,
+// and how many of those are kept.
+const (
+	statusTimeout = 5 * time.Second
+	untoldPause   = 15 * time.Second
+	untoldMost    = 1000
+)
 
 // statusValue is a status message as it stands on its topic.
 type statusValue struct {
@@ -48,10 +53,28 @@ func statusJSON(m audit.StatusMessage, instance string) []byte {
 }
 
 // status publishes the status messages of a commit as well as it can within a short time: no event waits for them.
+// Gaps that could not be told go with a later commit's.
 func (p *publisher) status(ctx context.Context, messages []audit.StatusMessage) {
+	if len(messages) == 0 && p.sink.options.Now().Before(p.untoldUntil) {
+		return
+	}
+	messages = append(p.untold, messages...)
+	p.untold = nil
 	if err := p.tell(ctx, messages); err != nil {
+		p.untoldUntil = p.sink.options.Now().Add(untoldPause)
+		p.keepGaps(messages)
 		p.sink.options.Trouble(p.stream, p.sink.explain(p.sink.config.StatusTopic, err))
 	}
+}
+
+// keepGaps keeps those of the messages that must not be lost.
+func (p *publisher) keepGaps(messages []audit.StatusMessage) {
+	for _, m := range messages {
+		if m.Kind == "gap" {
+			p.untold = append(p.untold, m)
+		}
+	}
+	p.untold = p.untold[max(0, len(p.untold)-untoldMost):]
 }
 
 func (p *publisher) tell(ctx context.Context, messages []audit.StatusMessage) error {
