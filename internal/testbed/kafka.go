@@ -66,7 +66,7 @@ func Kafka(tb testing.TB) *Broker {
 	if sharedKafka.broker == nil && sharedKafka.err == nil {
 		sharedKafka.broker, sharedKafka.err = givenOrStarted(context.WithoutCancel(tb.Context()))
 	}
-	require(tb, sharedKafka.err)
+	Require(tb, sharedKafka.err)
 	return sharedKafka.broker
 }
 
@@ -126,13 +126,13 @@ func OwnKafkaWith(tb testing.TB, o KafkaOptions) *Broker {
 	return b
 }
 
-// requireOwn is require for servers whose process is needed: where only an address is given, the test is skipped.
+// requireOwn is Require for servers whose process is needed: where only an address is given, the test is skipped.
 func requireOwn(tb testing.TB, env string, err error) {
 	tb.Helper()
 	if errors.Is(err, ErrUnavailable) && os.Getenv(env) != "" {
 		tb.Skipf("SKIPPED, NOT TESTED: this test ends and pauses the server, which is not possible with the one that %s names", env)
 	}
-	require(tb, err)
+	Require(tb, err)
 }
 
 func closeServer(tb testing.TB, s io.Closer) {

@@ -213,7 +213,7 @@ func TestServerThatEndsTellsItsLog(t *testing.T) {
 	begin(t)
 	b, err := StartKafka(t.Context(), KafkaOptions{Properties: map[string]string{"node.id": "-7"}})
 	if errors.Is(err, ErrUnavailable) {
-		require(t, err)
+		Require(t, err)
 	}
 	if err == nil {
 		_ = b.Close()

@@ -66,8 +66,9 @@ func begin(tb testing.TB) context.Context {
 	return tb.Context()
 }
 
-// require ends the test if a server could not be started.
-func require(tb testing.TB, err error) {
+// Require ends the test if a server could not be started: it fails, or is skipped where the machine has no means to
+// run one and nobody said CI=true.
+func Require(tb testing.TB, err error) {
 	tb.Helper()
 	switch {
 	case err == nil:

@@ -1,7 +1,6 @@
 package scale
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -137,12 +136,7 @@ func replicatedKafka(t *testing.T) *testbed.Cluster {
 	brokers, err := testbed.StartKafkaCluster(t.Context(), 3, testbed.KafkaOptions{
 		Properties: map[string]string{"default.replication.factor": "3", "min.insync.replicas": "2"},
 	})
-	if errors.Is(err, testbed.ErrUnavailable) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	testbed.Require(t, err)
 	t.Cleanup(func() {
 		if err := brokers.Close(); err != nil {
 			t.Error(err)
