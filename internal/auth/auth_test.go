@@ -165,6 +165,22 @@ func TestFailedRenewalUsesTheTokenOn(t *testing.T) {
 	}
 }
 
+// The end of a token that cannot be renewed is no reason to ask ever faster.
+func TestFailedRenewalsKeepTheirDistance(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t, plainServer)
+	a.lifetime = 5 * time.Second
+	s := a.source(t)
+	mustToken(t, s.Token, "token-1")
+	a.refuse(http.StatusUnauthorized, `{"error":"invalid_client","error_description":"AADSTS7000215: wrong"}`)
+	for end := time.Now().Add(5500 * time.Millisecond); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		_, _ = s.Token(t.Context())
+	}
+	if n := a.issued.Load(); n < 3 || n > 4 {
+		t.Errorf("%d requests, want the first, and 2 or 3 that are refused in the last 1.5 s", n)
+	}
+}
+
 // Who asks for time gets it, also for renewals while the old token works.
 func TestRetryAfterHoldsForRenewals(t *testing.T) {
 	t.Parallel()

@@ -80,7 +80,7 @@ func (s signIn) token() token {
 		t.renewAt = soon
 	}
 	if t.renewAt.Before(now) { // the renewal failed
-		t.renewAt = now.Add(min(recheck, t.expires.Sub(now)/2))
+		t.renewAt = now.Add(untilRetry(t.expires.Sub(now)))
 	}
 	return t
 }
@@ -91,8 +91,8 @@ func (d *Delegated) newCode(s signIn) (*redirected, error) {
 		return nil, nil
 	}
 	text, err := d.code.Reveal()
-	if err != nil {
-		return nil, d.orGoOn(s, unreadable(err))
+	if err != nil { // there may be none yet, or none any more: what that means is told where nobody is signed in
+		return nil, nil
 	}
 	r, err := parseRedirected(secret.String(text))
 	if err != nil {
@@ -196,10 +196,14 @@ func (d *Delegated) mayRefresh(s signIn) error {
 // signedOut says why nobody is signed in, and what to do.
 func (d *Delegated) signedOut(s signIn) error {
 	text, hint := "sign in to tenant "+d.options.TenantID, "run connector login, or generate-login-url and put its code into auth.authorization_code"
+	_, unread := d.code.Reveal()
 	switch used, ok := d.lastCode(s); {
 	case s.Access != nil:
 		text += ": the last sign-in brought no refresh token"
 		hint = "let the application have offline_access (API permissions of its registration), and " + signInAnew
+	case unread != nil:
+		text += ": there is no code (" + unread.Error() + ")"
+		hint = "run connector login, or generate-login-url and put its code into the file of auth.authorization_code_file"
 	case ok && used.Refused != "":
 		text += ": the code in auth.authorization_code was refused: " + used.Refused
 		hint = signInAnew

@@ -201,7 +201,7 @@ func (s *TokenSource) ask(ctx context.Context, stale string) (string, error) {
 	case errors.Is(err, errSignedOut):
 		s.current = token{}
 	case s.usable(stale, now):
-		wait := min(maxRest, s.current.expires.Sub(now)/2)
+		wait := untilRetry(s.current.expires.Sub(now))
 		if f, ok := errors.AsType[*audit.Fault](err); ok && f.RetryAfter > wait {
 			wait = f.RetryAfter
 			s.resume = now.Add(wait) // also if the token ends before that
@@ -224,6 +224,9 @@ func (s *TokenSource) rest(err error, now time.Time) {
 		s.resume = now.Add(f.RetryAfter)
 	}
 }
+
+// untilRetry is how long a token that has this long to live is used on after its renewal failed.
+func untilRetry(left time.Duration) time.Duration { return max(min(maxRest, left/2), firstPause) }
 
 // margin is how long before its expiry a token of this lifetime is renewed: short-lived ones are used for most of it.
 func margin(lifetime time.Duration) time.Duration { return min(maxMargin, lifetime/5) }

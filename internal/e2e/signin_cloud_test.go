@@ -24,6 +24,7 @@ var cloudHosts = map[string][2]string{
 // leads to the emulator; tokens are so short-lived that each tenant needs several.
 func TestEachMethodSignsInToEachCloud(t *testing.T) {
 	var tenants []emulator.Tenant
+	var people []int
 	entries := map[string]map[string]any{}
 	names := map[string]bool{}
 	for i, cloud := range slices.Sorted(maps.Keys(cloudHosts)) {
@@ -31,6 +32,9 @@ func TestEachMethodSignsInToEachCloud(t *testing.T) {
 		for j, m := range append(methods(), managedMethod(guid(9, i))) {
 			one := emulator.Tenant{ID: guid(i+1, j)}
 			m.tenant(&one)
+			if m.person {
+				people = append(people, len(tenants))
+			}
 			tenants = append(tenants, one)
 			entries[one.ID] = map[string]any{"cloud": cloud, "name": cloud + "-" + m.name, "base_url": "", "authority": ""}
 			maps.Copy(entries[one.ID], m.auth(t))
@@ -48,6 +52,11 @@ func TestEachMethodSignsInToEachCloud(t *testing.T) {
 	}
 	for i := range len(cloudHosts) {
 		metadataServices.byClient.Store(guid(9, i), c.requests)
+	}
+	for _, i := range people {
+		if err := c.signInTo(i); err != nil {
+			t.Fatal(err)
+		}
 	}
 	c.run()
 	c.offersFor(9 * time.Second)

@@ -48,11 +48,29 @@ type method struct {
 	auth   func(t *testing.T) map[string]any // keys of the tenant's entry
 	// spoil makes the connector's credential a wrong one, where it is in a file; mend puts the right one there.
 	spoil, mend func(t *testing.T, auth map[string]any)
+	person      bool // somebody has to sign in first
 }
 
 func methods() []method {
-	return []method{secretMethod(), certificateMethod(), thumbprintMethod(), workloadMethod()}
+	return []method{secretMethod(), certificateMethod(), thumbprintMethod(), workloadMethod(), personMethod()}
 }
+
+// personMethod acts for a person; the application proves itself by a secret.
+func personMethod() method {
+	m := secretMethod()
+	m.name, m.person = "authorization_code", true
+	application := m.auth
+	m.auth = func(t *testing.T) map[string]any {
+		auth := application(t)
+		auth["auth.method"], auth["auth.redirect_uri"] = "authorization_code", "http://localhost/back"
+		auth["auth.token_store.key_file"] = file(t, sealingKeys[0])
+		return auth
+	}
+	return m
+}
+
+// sealingKeys encrypt what is stored of sign-ins.
+var sealingKeys = []string{"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA="}
 
 func secretMethod() method {
 	return method{

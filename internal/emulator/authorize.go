@@ -81,7 +81,7 @@ func (c *call) checkConsent(q url.Values) *loginError {
 		return bad("unsupported_response_type", 70005, "The response type is not supported.")
 	case resourceOf(q.Get("scope")) == "":
 		return bad("invalid_scope", 70011, "The provided value for the input parameter 'scope' is not valid.")
-	case !c.knowsResource(resourceOf(q.Get("scope"))):
+	case !c.knowsResource(resourceOf(q.Get("scope"))) || c.crossCloud(resourceOf(q.Get("scope"))):
 		return bad("invalid_resource", 500011, "The resource principal named "+resourceOf(q.Get("scope"))+" was not found in the tenant.")
 	case q.Get("code_challenge") != "" && method != "S256":
 		return bad("invalid_request", 501491, "The code challenge method is not supported.")

@@ -63,7 +63,7 @@ func (c *call) grantFor(form url.Values) (granted, *loginError) {
 		return granted{}, problem
 	}
 	if form.Get("grant_type") == "refresh_token" {
-		return c.e.signIns.refresh(c.tenantID, form.Get("refresh_token"), c.e.now(), c.e.config.RefreshLifetime)
+		return c.e.signIns.refresh(c.tenantID, form, c.e.now(), c.e.config.RefreshLifetime)
 	}
 	return c.e.signIns.redeem(c.tenantID, form, c.e.now(), c.e.config.RefreshLifetime)
 }

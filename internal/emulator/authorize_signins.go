@@ -109,10 +109,10 @@ func (s *signIns) next(g refreshGrant) string {
 }
 
 // refresh exchanges a refresh token for the next one.
-func (s *signIns) refresh(tenant, token string, now time.Time, life time.Duration) (granted, *loginError) {
+func (s *signIns) refresh(tenant string, form url.Values, now time.Time, life time.Duration) (granted, *loginError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	g := s.tokens[token]
+	g := s.tokens[form.Get("refresh_token")]
 	switch {
 	case g == nil || g.tenant != tenant:
 		return granted{}, invalidGrant(9002313, "Invalid request. Request is malformed or invalid.")
@@ -122,6 +122,8 @@ func (s *signIns) refresh(tenant, token string, now time.Time, life time.Duratio
 		s.count(tenant, func(n *SignIns) { n.Reused++ })
 		s.revoked[g.family] = invalidGrant(70000, "The refresh token was used before; all tokens of its sign-in are withdrawn.")
 		return granted{}, s.revoked[g.family]
+	case resourceOf(form.Get("scope")) != g.resource:
+		return granted{}, invalidGrant(65001, "The user or administrator has not consented to use the application for '"+resourceOf(form.Get("scope"))+"'.")
 	case now.After(g.until):
 		return granted{}, invalidGrant(700082, "The refresh token has expired due to inactivity.")
 	}
