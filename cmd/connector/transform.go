@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 )
 
 type transformCommand struct {
+	File         string `arg:"" optional:"" help:"File of records. Default, and for -: the standard input." placeholder:"FILE"`
 	Format       string `help:"incident, raw, ecs or ocsf. Default: that of the configuration, or incident." placeholder:"FORMAT"`
 	IncidentType string `help:"Value of the incident's type." placeholder:"TYPE"`
 	ContentType  string `help:"Content type that the records came from, for what a format says of it." placeholder:"TYPE"`
@@ -21,7 +23,7 @@ type transformCommand struct {
 
 // Help tells more than fits a line.
 func (transformCommand) Help() string {
-	return `Reads records from the standard input, one on each line, and prints for each line one with its event. An empty line stays
+	return `Reads records from the standard input or a file, one on each line, and prints for each line one with its event. An empty line stays
 one. A line that is no JSON is passed on as a malformed record, as the format does it; it is named on the standard
 error, and the exit status is 1. If the input begins with [, it is taken for blobs as the API has them, arrays one after
 the other, and each record becomes a line.
@@ -29,7 +31,7 @@ the other, and each record becomes a line.
 No configuration is needed. With --config, what it says of this format and of redaction counts; filters do not.`
 }
 
-// Run transforms records from the standard input.
+// Run transforms records.
 func (cmd transformCommand) Run(ctx context.Context, env *environment, c *cli) error {
 	o, err := cmd.options(c)
 	if err != nil {
@@ -39,10 +41,19 @@ func (cmd transformCommand) Run(ctx context.Context, env *environment, c *cli) e
 	if err != nil {
 		return usageError{err}
 	}
+	text := env.stdin
+	if cmd.File != "" && cmd.File != "-" {
+		file, err := os.Open(cmd.File)
+		if err != nil {
+			return usageError{fmt.Errorf("FILE: %w", err)}
+		}
+		defer file.Close() //nolint:errcheck // it was only read
+		text = file
+	}
 	// Nothing is left to be done for who ends a filter, and a read may never return.
 	defer context.AfterFunc(ctx, func() { env.exit(exitFailed) })()
 	t := &lineTransformer{outputs: build(), explain: cmd.Explain, out: lineWriter{out: env.stdout}, aside: env.stderr}
-	return t.run(env.stdin)
+	return t.run(text)
 }
 
 // options are what becomes of a record.

@@ -73,8 +73,22 @@ func TestTransformNamesBrokenLines(t *testing.T) {
 	}
 }
 
+func TestTransformReadsAFile(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "records.jsonl")
+	if err := os.WriteFile(name, []byte(simple), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{name}, {"-"}} {
+		out, aside, code := transformed(t, strings.Replace(simple, "Send", "Move", 1), append(args, "--format", "raw")...)
+		if code != 0 || aside != "" || strings.Contains(out, "Send") != (args[0] == name) {
+			t.Errorf("%v: exit status %d, %q, %q", args, code, out, aside)
+		}
+	}
+}
+
 func TestTransformRefusesWrongUsage(t *testing.T) {
 	for _, args := range [][]string{
+		{"absent.jsonl"}, {"a", "b"},
 		{"--format", "xml"}, {"--format", "Incident"}, {"--content-type", "Audit.Mail"}, {"--tenant", "contoso"}, {"--config", "absent.yaml"},
 	} {
 		if out, aside, code := transformed(t, simple, args...); code != exitUsage || out != "" || !strings.Contains(aside, args[0]) && args[0] != "--config" {
