@@ -107,17 +107,17 @@ func execute(ctx context.Context, args []string, env *environment) (err error) {
 const longName = "ms-management-activity-"
 
 // shortNames takes a command as the original spells it: with or without an exclamation mark, and with arguments as
-// key=value, of which those that Cortex XSOAR takes for itself are left out.
+// key=value, of which those that Cortex XSOAR takes for itself are left out. The name is taken in any letter case. A
+// whole line, quoted as shells want it for the exclamation mark, is taken as its words.
 func shortNames(args []string) []string {
 	out := make([]string, 0, len(args))
 	original := false
-	for _, arg := range args {
-		bare := strings.TrimPrefix(arg, "!")
+	for _, arg := range words(args) {
 		key, value, isPair := strings.Cut(arg, "=")
 		switch {
-		case !original && (bare != arg || strings.HasPrefix(bare, longName)):
+		case !original && isOriginal(arg):
 			original = true
-			out = append(out, bare)
+			out = append(out, strings.ToLower(strings.TrimPrefix(arg, "!")))
 		case original && isPair && control.EngineArgument(key):
 		case original && isPair && !strings.HasPrefix(arg, "-"):
 			out = append(out, "--"+strings.ReplaceAll(key, "_", "-")+"="+value)
@@ -126,4 +126,22 @@ func shortNames(args []string) []string {
 		}
 	}
 	return out
+}
+
+// words takes apart what is a whole line of the original's.
+func words(args []string) []string {
+	var out []string
+	for _, arg := range args {
+		if line, err := control.SplitLine(arg); err == nil && len(line) > 1 && isOriginal(line[0]) {
+			out = append(out, line...)
+			continue
+		}
+		out = append(out, arg)
+	}
+	return out
+}
+
+// isOriginal reports whether a word begins a command as the original spells it.
+func isOriginal(word string) bool {
+	return strings.HasPrefix(word, "!") || strings.HasPrefix(strings.ToLower(word), longName)
 }

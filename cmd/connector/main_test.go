@@ -107,6 +107,12 @@ func TestOriginalNames(t *testing.T) {
 	for _, tc := range []struct{ args, want []string }{
 		{[]string{"list-subscriptions", "a=b"}, []string{"list-subscriptions", "a=b"}},
 		{[]string{"!ms-management-activity-list-subscriptions"}, []string{"ms-management-activity-list-subscriptions"}},
+		{[]string{"MS-Management-Activity-Auth-Reset", "tenant=A"}, []string{"ms-management-activity-auth-reset", "--tenant=A"}},
+		{
+			[]string{`!ms-management-activity-list-content content_type=Audit.Exchange operations_filter="A, B" using=x`, "--output", "json"},
+			[]string{"ms-management-activity-list-content", "--content-type=Audit.Exchange", "--operations-filter=A, B", "--output", "json"},
+		},
+		{[]string{"pause", "a b=c"}, []string{"pause", "a b=c"}},
 		{
 			[]string{"--config=x", "ms-management-activity-list-content", "content_type=Audit.Exchange", "--tenant=a", "start_time=1"},
 			[]string{"--config=x", "ms-management-activity-list-content", "--content-type=Audit.Exchange", "--tenant=a", "--start-time=1"},

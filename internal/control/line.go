@@ -64,6 +64,23 @@ func (e *envelope) take(w word) error {
 	return nil
 }
 
+// SplitLine returns the words of such a line without their quotes.
+func SplitLine(line string) ([]string, error) {
+	words, err := splitLine(line)
+	if err != nil {
+		return nil, invalid(err.Error())
+	}
+	var out []string
+	for _, w := range words {
+		text := w.value
+		if w.keyed {
+			text = w.key + "=" + w.value
+		}
+		out = append(out, text)
+	}
+	return out, nil
+}
+
 // word is one part of a line.
 type word struct {
 	key, value string
