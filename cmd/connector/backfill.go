@@ -30,7 +30,7 @@ func (cmd backfillCommand) Run(ctx context.Context, env *environment, c *cli) er
 type cancelCommand struct {
 	commandFlags
 
-	ID          string `arg:"" optional:"" help:"Of the back-fill."`
+	ID          string `arg:"" optional:"" help:"Of the back-fill or the redrive, as its answer and checkpoint show tell it."`
 	BackfillID  string `hidden:"" name:"backfill-id" help:"The same as ID."`
 	ContentType string `help:"Of the back-fill's stream; default: any." placeholder:"TYPE"`
 }

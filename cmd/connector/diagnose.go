@@ -133,9 +133,10 @@ func (d *diagnosis) try(ctx context.Context, f finding, within time.Duration, ch
 	advice := f.Hint
 	f.Status, f.Message, f.Hint = fine, message, ""
 	if err != nil {
-		f.Status, f.Message, f.Hint = failed, err.Error(), firstOf(hintOf(err), advice)
+		text, hint := told(err)
+		f.Status, f.Message, f.Hint = failed, text, firstOf(hint, advice)
 		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
-			f.Message = fmt.Sprintf("no answer within %s: %s", within, err)
+			f.Message = fmt.Sprintf("no answer within %s: %s", within, text)
 		}
 	}
 	d.add(f)

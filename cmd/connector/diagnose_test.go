@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -204,5 +207,20 @@ func TestDiagnoseForPeople(t *testing.T) {
 	if got.code != exitFailed || !strings.Contains(got.stdout, "\nFAIL  token contoso: ") ||
 		!strings.Contains(got.stdout, "\n      what to do: the client secret is wrong") || !strings.Contains(got.stderr, "1 of ") {
 		t.Errorf("%+v", got)
+	}
+}
+
+// Some errors end in their hint, which stands on a line of its own.
+func TestHintsAreToldOnce(t *testing.T) {
+	inner := &broker.Problem{Kind: broker.Passing, Hint: "wait", Err: errors.New("not now")}
+	err := fmt.Errorf("ask for members: %w: %s", inner, inner.Hint)
+	if got := explain(err); got != "ask for members: not now\n  what to do: wait" {
+		t.Errorf("%q", got)
+	}
+	var out strings.Builder
+	d := &diagnosis{show: &out}
+	d.try(t.Context(), finding{Check: "control"}, time.Second, func(context.Context) (string, error) { return "", err })
+	if out.String() != "FAIL  control: ask for members: not now\n      what to do: wait\n" {
+		t.Errorf("%q", out.String())
 	}
 }

@@ -27,14 +27,17 @@ func explain(err error) string {
 		}
 		return strings.Join(texts, "\n")
 	}
-	text := err.Error()
-	if r, ok := err.(*control.Refusal); ok { //nolint:errorlint // its text ends in the hint, which stands alone here
-		text = r.Message
-	}
-	if hint := hintOf(err); hint != "" {
+	text, hint := told(err)
+	if hint != "" {
 		return text + "\n  what to do: " + hint
 	}
 	return text
+}
+
+// told returns what went wrong, and apart from it what to do, which some errors also have at the end of their text.
+func told(err error) (text, hint string) {
+	hint = hintOf(err)
+	return strings.TrimSuffix(err.Error(), ": "+hint), hint
 }
 
 func hintOf(err error) string {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"time"
 
 	"o365-kafka-connector/config"
 	"o365-kafka-connector/internal/auth"
@@ -14,13 +13,14 @@ import (
 	"o365-kafka-connector/internal/control"
 	"o365-kafka-connector/internal/daemon"
 	"o365-kafka-connector/internal/secret"
+	"o365-kafka-connector/internal/unit"
 )
 
 type loginCommand struct {
 	commandFlags
 
 	CodeFile string        `help:"Redeem the code, or the address that the browser was sent to, in this file; - is standard input." placeholder:"FILE"`
-	Timeout  time.Duration `help:"How long to wait for the browser." default:"5m"`
+	Timeout  unit.Duration `help:"How long to wait for the browser: seconds, or a duration." default:"5m"`
 }
 
 // Run signs a person in on whose behalf the tenant is read.
@@ -98,7 +98,7 @@ func (cmd loginCommand) byBrowser(ctx context.Context, env *environment, t confi
 		return err
 	}
 	fmt.Fprintf(env.stderr, "Open this address in a browser on this machine and sign in (waiting %s):\n\n%s\n\n", cmd.Timeout, link)
-	waiting, cancel := context.WithTimeout(ctx, cmd.Timeout)
+	waiting, cancel := context.WithTimeout(ctx, cmd.Timeout.D())
 	defer cancel()
 	answer, err := redirect.Wait(waiting, link)
 	if errors.Is(err, context.DeadlineExceeded) {

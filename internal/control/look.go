@@ -19,7 +19,11 @@ func Look(ctx context.Context, c Config, conn *broker.Conn, create bool) (string
 		return "", conn.Explain(err, broker.About{})
 	}
 	var said []string
-	for name, partitions := range map[string]int{c.Topic: c.Partitions, c.ReplyTopic: 1} {
+	for _, name := range []string{c.Topic, c.ReplyTopic} {
+		partitions := 1
+		if name == c.Topic {
+			partitions = c.Partitions
+		}
 		found := cluster.Topics[name]
 		planned := broker.NewTopic{Name: name, Partitions: partitions, Replication: -1}
 		switch {
@@ -41,11 +45,24 @@ func Look(ctx context.Context, c Config, conn *broker.Conn, create bool) (string
 	if p := conn.MissingGroupRight(ctx, c.GroupID); p != nil {
 		return "", fmt.Errorf("look at group %s: %w", c.GroupID, p)
 	}
-	members, err := NewRoster(c, conn).Overview(ctx)
+	v, err := settled(ctx, NewRoster(c, conn))
 	if err != nil {
 		return "", err
 	}
-	return strings.Join(append(said, fmt.Sprintf("group %s has %d members", c.GroupID, len(members))), "; "), nil
+	return strings.Join(append(said, fmt.Sprintf("members of group %s: %d", c.GroupID, len(v.members))), "; "), nil
+}
+
+// settled asks who is in the group until there is a coordinator that knows: the first question that a new Kafka gets
+// about any group is what has it create the topic of its groups.
+func settled(ctx context.Context, r *Roster) (view, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	for {
+		v, err := r.describe(ctx)
+		if err == nil || !passing(err) || sleep(ctx, claimPause) != nil {
+			return v, err
+		}
+	}
 }
 
 // needs are the operations on a topic without which commands go unheard or unanswered. Members also write to the
