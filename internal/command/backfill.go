@@ -33,9 +33,14 @@ type contextBackfill struct {
 	Topic       string             `json:"topic,omitempty"`
 	Unreadable  *span              `json:"unreadable,omitempty"` // too old: not done
 	DryRun      bool               `json:"dry_run"`
-	Blobs       int                `json:"blobs,omitempty"`
-	Requests    int                `json:"requests,omitempty"`
-	Hours       float64            `json:"hours,omitempty"`
+	*effort                        // of a dry run
+}
+
+// effort is what a back-fill takes.
+type effort struct {
+	Blobs    int     `json:"blobs"`
+	Requests int     `json:"requests"`
+	Hours    float64 `json:"hours"`
 }
 
 // backfill asks the stream's owner to read a stretch of the past.
@@ -45,6 +50,9 @@ func (c *call) backfill(ctx context.Context) error {
 	}
 	if _, err := newFilter(c.command.Arguments); err != nil {
 		return err
+	}
+	if key, ok := c.options.Config.ReservedTopics()[c.command.Arguments.Topic]; ok {
+		return invalid(fmt.Sprintf("topic: %s is %s already: choose another", c.command.Arguments.Topic, key))
 	}
 	out, err := c.planBackfill(time.Now().UTC())
 	if err != nil {
@@ -76,7 +84,7 @@ func (c *call) planBackfill(now time.Time) (contextBackfill, error) {
 	}
 	oldest := now.Add(-audit.MaxAge).Truncate(time.Second)
 	if !out.To.After(oldest) {
-		return out, refused("too_old", "nothing of it can be read any more: Microsoft keeps content for 7 days", "ask for a time after "+stamp(oldest))
+		return out, invalid("end_time: nothing of it can be read any more: Microsoft keeps content for 7 days, since " + stamp(oldest))
 	}
 	if out.From.Before(oldest) {
 		out.Unreadable = &span{From: out.From, To: oldest}
@@ -112,12 +120,13 @@ func (c *call) tryBackfill(ctx context.Context, out contextBackfill) error {
 		return err
 	}
 	parts := windows(out.From, out.To, client.Now())
-	if out.Blobs, err = count(ctx, client, c.stream(), parts, map[audit.Hash]struct{}{}); err != nil {
+	blobs, err := count(ctx, client, c.stream(), parts, map[audit.Hash]struct{}{})
+	if err != nil {
 		return err
 	}
-	out.Requests = out.Blobs + len(parts)
+	requests := blobs + len(parts)
 	perMinute := share * float64(c.tenant().Source.RequestsPerMinute)
-	out.Hours = float64(out.Requests) / perMinute / 60
+	out.effort = &effort{Blobs: blobs, Requests: requests, Hours: float64(requests) / perMinute / 60}
 	text := fmt.Sprintf("Dry run: a back-fill of stream %s from %s to %s would take %d blobs, %d requests, %.2f hours",
 		c.stream(), stamp(out.From), stamp(out.To), out.Blobs, out.Requests, out.Hours)
 	if out.Mode == audit.BackfillMissing {

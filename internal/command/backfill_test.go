@@ -2,6 +2,7 @@ package command_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -75,7 +76,32 @@ func TestBackfillNamesWhatIsTooOld(t *testing.T) {
 	if span := b.To.Sub(b.From); span < audit.MaxAge-time.Minute || span > audit.MaxAge+time.Minute || b.Mode != audit.BackfillMissing {
 		t.Errorf("%s, %+v", span, b)
 	}
-	r.do("!backfill content_type=audit.exchange start_time="+day(9)+" end_time="+day(8)).refused(t, control.OutcomeRefused, "nothing of it")
+	r.do("!backfill content_type=audit.exchange start_time="+day(9)+" end_time="+day(8)).refused(t, control.OutcomeInvalid, "nothing of it")
+}
+
+func TestBackfillGoesToNoTopicOfOurOwn(t *testing.T) {
+	r := newRig(t, emulator.Config{})
+	for topic, key := range map[string]string{
+		"o365.control": "control.topic", "o365.replies": "control.reply_topic", "o365.journal": "kafka.journal_topic",
+		"o365.status": "kafka.status_topic", "o365.dead-letters": "kafka.dead_letter_topic",
+	} {
+		line := fmt.Sprintf("!backfill content_type=audit.exchange start_time=%s end_time=%s mode=republish topic=%s",
+			time.Now().Add(-time.Hour).UTC().Format(time.RFC3339), time.Now().UTC().Format(time.RFC3339), topic)
+		r.do(line).refused(t, control.OutcomeInvalid, topic+" is "+key+" already")
+		r.do(line+" dry_run=true").refused(t, control.OutcomeInvalid, topic+" is "+key+" already")
+	}
+	if w := r.wish(stream(audit.Exchange)); len(w.Backfills) != 0 {
+		t.Errorf("wish %+v", w)
+	}
+}
+
+func TestBackfillDryRunOfNothingCountsAllTheSame(t *testing.T) {
+	r := newRig(t, emulator.Config{})
+	now := time.Now().UTC()
+	got := r.do("!backfill dry_run=true content_type=audit.exchange start_time=" + now.Add(-time.Hour).Format(time.RFC3339) + " end_time=" + now.Format(time.RFC3339))
+	if got.err != nil || !strings.Contains(got.context, `"dry_run":true,"blobs":0,"requests":1,"hours":`) {
+		t.Errorf("%+v", got)
+	}
 }
 
 func TestBackfillDryRun(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -84,7 +83,7 @@ func readCheckpoint(ctx context.Context, store checkpoint.Operator, s audit.Stre
 		Tenant: s.Tenant.ID, ContentType: s.ContentType, Known: ok, Damaged: damaged, N: known.N, Epoch: known.Epoch,
 		FirstStart: known.FirstStart, Watermark: known.Progress.Watermark, Backlog: audit.BacklogOf(known.Progress), Swept: known.Progress.Swept,
 		Desired: known.Desired.State, Wish: wish,
-		Pending: []contextPending{}, Gaps: []audit.GapStatus{}, Backfills: slices.Concat([]audit.BackfillProgress{}, known.Backfills, wish.Waiting(known.Backfills)),
+		Pending: []contextPending{}, Gaps: []audit.GapStatus{}, Backfills: []audit.BackfillProgress{},
 	}
 	if one.Desired == "" {
 		one.Desired = audit.Running
@@ -95,6 +94,7 @@ func readCheckpoint(ctx context.Context, store checkpoint.Operator, s audit.Stre
 			Attempts: p.Attempts, NextTry: p.NextTry,
 		})
 	}
+	one.Backfills = append(append(one.Backfills, known.Backfills...), wish.Waiting(known.Backfills)...)
 	for _, g := range known.Gaps {
 		one.Gaps = append(one.Gaps, audit.GapStatus{From: g.From, To: g.To, Cause: g.Cause, Count: g.Count})
 	}

@@ -42,8 +42,9 @@ func TestCheckpointShow(t *testing.T) {
 	golden(t, "checkpoint.md", got.text)
 	epoch := regexp.MustCompile(`"epoch":\d+`)
 	golden(t, "checkpoint.json", indented(t, epoch.ReplaceAllString(got.context, `"epoch":7`)))
-	if n := strings.Count(r.do("!checkpoint-show").context, `"content_type"`); n != 5 {
-		t.Errorf("%d streams", n)
+	all := r.do("!checkpoint-show").context
+	if n := strings.Count(all, `"content_type"`); n != 5 || strings.Contains(all, "null") {
+		t.Errorf("%d streams, or a list that is none: %s", n, all)
 	}
 }
 

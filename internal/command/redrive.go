@@ -107,7 +107,7 @@ func (c *call) awaitRedrive(ctx context.Context, store checkpoint.Operator) erro
 		}
 		if now != nil {
 			p = *now
-			c.options.Progress(Progress{Text: "dead letters put back", Done: p.Blobs + p.Records})
+			c.options.Progress(Progress{Text: fmt.Sprintf("%d dead letters put back", p.Blobs+p.Records)})
 		}
 		if p.State != "" && p.State != audit.BackfillRunning {
 			return true, nil

@@ -57,7 +57,7 @@ func TestBadCommandsStopNothing(t *testing.T) {
 	owners := r.settled(10, a, b)
 	key := of(owners, "a")[0]
 	tenant, contentType, _ := strings.Cut(key, "/")
-	const known = "use one of start-subscription, stop-subscription, list-subscriptions, list-content, generate-login-url, status, pause"
+	const known = "use one of start-subscription, stop-subscription, list-subscriptions, list-content, generate-login-url, login, status, pause"
 	for name, tc := range map[string]struct{ value, outcome, code, hint string }{
 		"cut JSON":              {`{"command":"pau`, "invalid", "malformed", `send {"command"`},
 		"rubbish":               {"\x00\xff\xfe{\"\x01", "unknown_command", "unknown_command", known},

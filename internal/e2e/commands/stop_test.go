@@ -208,8 +208,7 @@ func TestKillsInAStop(t *testing.T) {
 		if n := r.API.Stats().CountOf(tenant, contentType, "stop", ""); n != 1 {
 			t.Errorf("%s: %d stops, want 1", key, n)
 		}
-		if state := lineOf(running["a"], key).State; state != "stopped" {
-			t.Errorf("%s is %s, want stopped", key, state)
-		}
+		state := func() string { return lineOf(running["a"], key).State }
+		r.Until(10*time.Second, key+" is stopped", func() bool { return state() == "stopped" }, state)
 	}
 }
