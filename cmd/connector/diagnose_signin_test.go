@@ -218,7 +218,7 @@ func issuer(t *testing.T, url string) *emulator.Issuer {
 	return made
 }
 
-// documented returns what the list of misconfigurations names, as "check: message".
+// documented returns what the list of misconfigurations names, as "check: message". A row may have several messages.
 func documented(t *testing.T) map[string]bool {
 	t.Helper()
 	text, err := os.ReadFile("../../docs/authentication.md")
@@ -228,7 +228,9 @@ func documented(t *testing.T) map[string]bool {
 	named := map[string]bool{}
 	for _, row := range regexp.MustCompile("(?m)^\\| [^|]+ \\| ((?:`[a-z ]+`(?: or )?)+) \\| ([^|]+) \\| [^|]+ \\|$").FindAllStringSubmatch(string(text), -1) {
 		for _, check := range regexp.MustCompile("`([a-z ]+)`").FindAllStringSubmatch(row[1], -1) {
-			named[check[1]+": "+row[2]] = true
+			for message := range strings.SplitSeq(row[2], ", ") {
+				named[check[1]+": "+message] = true
+			}
 		}
 	}
 	return named
