@@ -88,8 +88,13 @@ func TestTransformReadsAFile(t *testing.T) {
 
 func TestTransformRefusesWrongUsage(t *testing.T) {
 	for _, args := range [][]string{
-		{"absent.jsonl"}, {"a", "b"},
-		{"--format", "xml"}, {"--format", "Incident"}, {"--content-type", "Audit.Mail"}, {"--tenant", "contoso"}, {"--config", "absent.yaml"},
+		{"absent.jsonl"},
+		{"a", "b"},
+		{"--format", "xml"},
+		{"--format", "Incident"},
+		{"--content-type", "Audit.Mail"},
+		{"--tenant", "contoso"},
+		{"--config", "absent.yaml"},
 	} {
 		if out, aside, code := transformed(t, simple, args...); code != exitUsage || out != "" || !strings.Contains(aside, args[0]) && args[0] != "--config" {
 			t.Errorf("%v: exit status %d, %q, %q", args, code, out, aside)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -40,12 +39,7 @@ type stand struct {
 
 func newStand(t *testing.T) *stand {
 	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return &stand{t: t, shelf: newShelf(), name: testbed.Name(t), dir: t.TempDir(), page: l.Addr().String(), said: map[string]*bytes.Buffer{}}
+	return &stand{t: t, shelf: newShelf(), name: testbed.Name(t), dir: t.TempDir(), page: stage.FreeAddress(t), said: map[string]*bytes.Buffer{}}
 }
 
 // file writes a file for the connector to read.

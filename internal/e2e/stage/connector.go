@@ -67,7 +67,7 @@ type Connector struct {
 // Start starts an instance, with sections of its own added to the configuration. It is killed when the test ends.
 func (s *Stage) Start(instance, settings string) *Connector {
 	s.t.Helper()
-	page := freeAddress(s.t)
+	page := FreeAddress(s.t)
 	log, err := os.CreateTemp(s.dir, instance+"-*.log")
 	if err != nil {
 		s.t.Fatal(err)

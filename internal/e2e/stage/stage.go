@@ -5,6 +5,7 @@ package stage
 import (
 	"cmp"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http/httptest"
 	"os"
@@ -156,12 +157,20 @@ func (s *Stage) Until(limit time.Duration, what string, is func() bool, more fun
 	}
 }
 
-func freeAddress(t *testing.T) string {
+// FreeAddress is an address that nobody listens on. Its port is none of those that systems choose for connections, so
+// that none of the many that tests open takes it before it is used.
+func FreeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const first, ports, tries = 12_000, 18_000, 100
+	for try := 0; ; try++ {
+		address := fmt.Sprintf("127.0.0.1:%d", first+rand.IntN(ports))
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", address)
+		if err == nil {
+			_ = l.Close()
+			return address
+		}
+		if try == tries {
+			t.Fatal(err)
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
 }
