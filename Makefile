@@ -38,7 +38,7 @@ bench: ## measure the pipeline against its floors on a real Kafka; docs/benchmar
 	$(GO) run ./cmd/bench $(BENCH)
 
 chaos: ## harm everything for DURATION (10m) by the schedule of SEED (0: any): nothing may be lost or repeated; docs/reliability.md
-	$(GO) run ./cmd/chaos -duration $(DURATION) -seed $(SEED)
+	$(GO) run ./cmd/chaos -duration $(DURATION) -seed $(SEED) $(CHAOS)
 
 demo: ## run everything embedded, nothing to install (FOR=30s)
 	$(GO) run ./cmd/demo --for $(FOR)

@@ -31,7 +31,11 @@ func run() int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	fmt.Printf("seed %d: make chaos DURATION=%s SEED=%d\n", o.Seed, o.Duration, o.Seed)
+	again := fmt.Sprintf("make chaos DURATION=%s SEED=%d", o.Duration, o.Seed)
+	if o.Drop {
+		again += " CHAOS=-drop"
+	}
+	fmt.Printf("seed %d: %s\n", o.Seed, again)
 	report, err := chaos.Run(ctx, o)
 	fmt.Print("\n", report)
 	if err != nil {
