@@ -114,6 +114,10 @@ func TestProblemsOfOutputs(t *testing.T) {
 			`line 8: outputs[0].filter.record_types[1]: record type "Exchang" is unknown: did you mean ExchangeItem, ExchangeAdmin, ExchangeSearch? A number is taken too`,
 			`line 10: outputs[0].filter.content_types.DLP: content type "DLP" is unknown: use one of Audit.AzureActiveDirectory, Audit.Exchange, Audit.SharePoint, Audit.General, DLP.All`,
 		}},
+		"redaction that is taken over": {minimal + "redact: {dlp: drop}\noutputs:\n  - {topic: a}\n  - {topic: b, redact: {dlp: all}}\n", []string{
+			`line 5: redact.dlp: "drop" is unknown: use keep, hash or remove`,
+			`line 8: outputs[1].redact.dlp: "all" is unknown: use keep, hash or remove`,
+		}},
 		"headers without Kafka": {minimal + "sink: {kind: stdout}\noutput: {cloudevents: true}\n", []string{
 			"line 6: output.cloudevents: only messages in Kafka have headers: leave it out, or set sink.kind: kafka",
 		}},

@@ -76,6 +76,9 @@ func (l *loader) validate(c *Config) {
 	general := map[string]bool{}
 	for _, s := range sections {
 		for _, text := range texts(s.validate()) {
+			if takenOver(text, general) {
+				continue
+			}
 			general[s.path+"."+text] = true
 			l.report(s.path, text)
 		}
@@ -86,6 +89,12 @@ func (l *loader) validate(c *Config) {
 	for i := range c.Tenants {
 		l.validateTenant(c, i, general)
 	}
+}
+
+// takenOver reports whether an output's problem is that of the section which the output takes over.
+func takenOver(text string, general map[string]bool) bool {
+	_, own, ok := strings.Cut(text, "].")
+	return ok && strings.HasPrefix(text, "outputs[") && general[own]
 }
 
 // validateTenant leaves out what is wrong with the settings that the tenant has from the whole file.
@@ -115,7 +124,7 @@ func (l *loader) validateTenant(c *Config, i int, general map[string]bool) {
 		}
 	}
 	for _, text := range texts(c.validateOutputs(t.Outputs)) {
-		if !general["."+text] {
+		if !general["."+text] && !takenOver(text, general) {
 			l.report(path, text)
 		}
 	}
