@@ -2,7 +2,6 @@ package process
 
 import (
 	"context"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -99,12 +98,9 @@ func TestOutputsAreDeliveredTogether(t *testing.T) {
 	third.same(t, mail)
 
 	maxMessage(t, broker, s.Topic("second"), "1048588", false)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
 	for _, ct := range []string{"audit.azureactivedirectory", "audit.exchange", "audit.sharepoint", "audit.general", "dlp.all"} {
-		out, err := exec.CommandContext(ctx, stage.Binary(t), "redrive", ct, "--config", s.Config("asking", "127.0.0.1:0", "")).CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v\n%s\n%s", err, out, c.Tail())
+		if out := s.Call(t, "redrive", ct, "--config", s.Config("asking", "127.0.0.1:0", "")); out.Code != 0 {
+			t.Fatalf("exit status %d\n%s\n%s", out.Code, out.Stderr, c.Tail())
 		}
 	}
 	s.Until(time.Minute, "what was refused is put back", func() bool { return second.Compare(s.API.Truth("", ""), nil).Lost == 0 }, c.Tail)
