@@ -11,6 +11,9 @@ FUZZTIME ?= 10s
 DURATION ?= 10m
 SEED     ?= 0
 
+# Packages with calculations so long that the race detector watches only a part of them.
+LONG := ./internal/transform/ecs ./internal/transform/ocsf
+
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 
@@ -26,6 +29,9 @@ build: ## build the connector, the emulator and the demo into bin/, static
 test: ## vet, then all tests under the race detector, those on a real Kafka and Redis included (PACKAGES=./internal/sink RUN=TestX)
 	$(GO) vet $(PACKAGES)
 	$(GO) run ./internal/testbed/cmd/services $(GO) test -race -vet=off -timeout 10m -run '$(RUN)' $(PACKAGES)
+ifeq ($(PACKAGES),./...)
+	$(GO) test -vet=off -timeout 10m -run '$(RUN)' $(LONG)
+endif
 
 lint: $(GOLANGCI) ## formatting, linters, go.mod
 	$(GOLANGCI) run $(PACKAGES)

@@ -57,6 +57,7 @@ var arrows = map[string][]string{
 	"internal/unit":             {},
 
 	"internal/testbed/cmd/services": {"internal/testbed"},
+	"internal/testbed/race":         {}, // only tests import it
 
 	"internal/e2e/stage": {"internal/emulator", "internal/testbed"}, // only tests import it
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"o365-kafka-connector/internal/emulator"
+	"o365-kafka-connector/internal/testbed/race"
 )
 
 // emulated is how many records of the emulator are held against the list of fields.
@@ -18,7 +19,7 @@ const emulated = 100_000
 // TestRecordsOfTheEmulatorConform encodes what the emulator serves, of every content type.
 func TestRecordsOfTheEmulatorConform(t *testing.T) {
 	count := emulated
-	if testing.Short() {
+	if testing.Short() || race.Enabled { // make test runs it without, too
 		count /= 20
 	}
 	const token = "test"

@@ -70,7 +70,7 @@ func TestNothingMakesItSlow(t *testing.T) {
 			r := parse([]byte(raw))
 			start := time.Now()
 			event := encoder().Append(nil, blob, r)
-			if took := time.Since(start); took > 5*time.Second {
+			if took := time.Since(start); took > 30*time.Second {
 				t.Errorf("a record of %d bytes took %v", len(raw), took)
 			}
 			if !json.Valid(event) {

@@ -11,6 +11,7 @@ import (
 
 	"o365-kafka-connector/internal/audit"
 	"o365-kafka-connector/internal/emulator"
+	"o365-kafka-connector/internal/testbed/race"
 	"o365-kafka-connector/internal/transform/ocsf"
 )
 
@@ -20,7 +21,7 @@ const emulated = 100_000
 // TestRecordsOfTheEmulatorConform encodes what the emulator serves, of every content type.
 func TestRecordsOfTheEmulatorConform(t *testing.T) {
 	count := emulated
-	if testing.Short() {
+	if testing.Short() || race.Enabled { // make test runs it without, too
 		count /= 20
 	}
 	const token = "test"
