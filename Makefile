@@ -28,9 +28,9 @@ build: ## build the connector, the emulator and the demo into bin/, static
 
 test: ## vet, then all tests under the race detector, those on a real Kafka and Redis included (PACKAGES=./internal/sink RUN=TestX)
 	$(GO) vet $(PACKAGES)
-	$(GO) run ./internal/testbed/cmd/services $(GO) test -race -vet=off -timeout 10m -run '$(RUN)' $(PACKAGES)
+	$(GO) run ./internal/testbed/cmd/services $(GO) test -race -vet=off -timeout 15m -run '$(RUN)' $(PACKAGES)
 ifeq ($(PACKAGES),./...)
-	$(GO) test -vet=off -timeout 10m -run '$(RUN)' $(LONG)
+	$(GO) test -vet=off -timeout 15m -run '$(RUN)' $(LONG)
 endif
 
 lint: $(GOLANGCI) ## formatting, linters, go.mod
