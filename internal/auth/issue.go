@@ -91,8 +91,8 @@ func (d *Delegated) newCode(s signIn) (*redirected, error) {
 		return nil, nil
 	}
 	text, err := d.code.Reveal()
-	if err != nil { // there may be none yet, or none any more: what that means is told where nobody is signed in
-		return nil, nil
+	if err != nil {
+		return nil, nil //nolint:nilerr // There may be none yet, or none any more. It is told where nobody is signed in.
 	}
 	r, err := parseRedirected(secret.String(text))
 	if err != nil {

@@ -155,9 +155,34 @@ func TestDocumentsBesideTheOwner(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
-	writeFile(t, path, []byte("rubbish"))
-	if _, err := owner.Document(t.Context(), docTenant, "signin"); err == nil {
-		t.Error("rubbish was read")
+}
+
+// TestDamagedDocumentCanBeReplaced leaves it to the reader what a damaged file means. One that would end by itself is
+// as good as not there, as nobody can tell when it would have.
+func TestDamagedDocumentCanBeReplaced(t *testing.T) {
+	c := fileConfig(t.TempDir())
+	d := openStore(t, c)
+	damage := func(text string) {
+		swap(t, d, "", "x")
+		writeFile(t, fileDocuments{c.Path}.path(docTenant, "signin"), []byte(text))
+	}
+	for _, text := range []string{"rubbish", `{"value":"cut`} {
+		damage(text)
+		wantDocument(t, d, "signin", text)
+		if swap(t, d, "", "a") || !swap(t, d, text, "a") || !swap(t, d, "a", "") {
+			t.Errorf("%q cannot be replaced by who knows it, or can by others", text)
+		}
+		damage(text)
+		brief := audit.DocumentSwap{Tenant: docTenant, Kind: "signin", New: []byte("mine"), Keep: time.Minute}
+		if ok, err := d.SwapDocument(t.Context(), brief); !ok || err != nil {
+			t.Errorf("%q holds a turn up: %v", text, err)
+		}
+		swap(t, d, "mine", "")
+	}
+	damage("")
+	wantDocument(t, d, "signin", "")
+	if !swap(t, d, "", "a") {
+		t.Error("an empty file cannot be replaced")
 	}
 }
 
