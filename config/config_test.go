@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"o365-kafka-connector/config"
+	"o365-kafka-connector/internal/secret"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -138,6 +139,43 @@ func keysOfType(path string, typ reflect.Type) []string {
 		key := strings.TrimPrefix(path+"."+name, ".")
 		keys = append(keys, key)
 		keys = append(keys, keysOfType(key, f.Type)...)
+	}
+	return keys
+}
+
+// Beside each key that holds a secret there is one that names a file with it.
+func TestEverySecretMayBeInAFile(t *testing.T) {
+	keys := keysOfType("", reflect.TypeFor[config.Config]())
+	secrets := 0
+	for _, key := range secretsOfType("", reflect.TypeFor[config.Config]()) {
+		secrets++
+		if !slices.Contains(keys, key+"_file") {
+			t.Errorf("%s has no %[1]s_file", key)
+		}
+	}
+	if secrets < 10 {
+		t.Errorf("only %d secrets are found", secrets)
+	}
+}
+
+func secretsOfType(path string, typ reflect.Type) []string {
+	var keys []string
+	switch typ.Kind() {
+	case reflect.Slice:
+		return secretsOfType(path, typ.Elem())
+	case reflect.Struct:
+	default:
+		return nil
+	}
+	for i := range typ.NumField() {
+		f := typ.Field(i)
+		name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		key := strings.Trim(path+"."+name, ".")
+		if f.Type == reflect.TypeFor[secret.String]() {
+			keys = append(keys, key)
+		} else if options == "inline" || name != "" {
+			keys = append(keys, secretsOfType(key, f.Type)...)
+		}
 	}
 	return keys
 }

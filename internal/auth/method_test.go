@@ -5,6 +5,7 @@ import (
 	"crypto/sha1" //nolint:gosec // names a certificate
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"net/http"
@@ -14,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	pkcs12 "software.sslmate.com/src/go-pkcs12"
 
 	"o365-kafka-connector/internal/audit"
 	"o365-kafka-connector/internal/auth"
@@ -129,6 +132,39 @@ func TestRotatedCertificateNeedsNoRestart(t *testing.T) {
 	if second, err := s.Renew(t.Context(), first); err != nil || second == first {
 		t.Errorf("token %q, error %v", second, err)
 	}
+}
+
+// The password of a certificate changes with it, in a file of its own that arrives later.
+func TestPasswordFileIsReadWithTheCertificate(t *testing.T) {
+	one, two := clientCertificates()[0], clientCertificates()[1]
+	encoded := func(c *testbed.ClientCertificate, password string) string {
+		t.Helper()
+		data, err := pkcs12.Modern.Encode(c.Key, c.Certificate, nil, password)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return base64.StdEncoding.EncodeToString(data)
+	}
+	e := newEntra(t, emulator.Config{Tenants: registered(one)})
+	c, file := certificateOf(t, one)
+	c.CertificatePasswordFile = filepath.Join(t.TempDir(), "password")
+	write(t, file, encoded(one, "first+pass"))
+	write(t, c.CertificatePasswordFile, "first+pass\n")
+	s := e.source(t, c)
+	held := opens(t, s)
+	renew := func() {
+		t.Helper()
+		fresh, err := s.Renew(t.Context(), held)
+		if err != nil || fresh == held {
+			t.Fatalf("token %q, error %v", fresh, err)
+		}
+		held = fresh
+	}
+	write(t, file, encoded(two, "second+pass"))
+	renew() // by the certificate before, as the new one cannot be opened yet
+	e.SetCredentials(tenantID, emulator.Credentials{Certificates: []*x509.Certificate{two.Certificate}})
+	write(t, c.CertificatePasswordFile, "second+pass\n")
+	renew()
 }
 
 func TestWrongCertificateIsExplained(t *testing.T) {

@@ -43,7 +43,7 @@ func (f fileDocuments) read(ctx context.Context, tenant, kind string) (value []b
 	damaged = err != nil
 	switch {
 	case damaged:
-		return text, true, nil
+		return text, true, nil //nolint:nilerr // The caller is told that it is damaged.
 	case !d.Until.IsZero() && !time.Now().Before(d.Until):
 		return nil, false, nil
 	}
