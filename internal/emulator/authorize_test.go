@@ -145,8 +145,11 @@ func TestRefreshTokenWorksOnce(t *testing.T) {
 	if first["refresh_token_expires_in"] != float64(3600) {
 		t.Errorf("%v", first)
 	}
+	text, _ := first["refresh_token"].(string)
+	status, refusal := r.login(v2, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {text}, "scope": {"https://graph.microsoft.com/.default"}})
+	wantRefused(t, status, refusal, "65001")
 	_, second := r.renew(first["refresh_token"])
-	status, refusal := r.renew(first["refresh_token"])
+	status, refusal = r.renew(first["refresh_token"])
 	wantRefused(t, status, refusal, "70000")
 	status, refusal = r.renew(second["refresh_token"])
 	wantRefused(t, status, refusal, "70000")

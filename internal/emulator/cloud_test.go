@@ -31,6 +31,13 @@ func TestCloudsAreKeptApart(t *testing.T) {
 	if w := ask(http.MethodPost, usLogin+"/"+tenant+"/oauth2/v2.0/token", "", form("https://manage.office.com")); !strings.Contains(w.Body.String(), "AADSTS900382") {
 		t.Errorf("token of another cloud: %s", w.Body)
 	}
+	signIn := url.Values{
+		"client_id": {emulator.DefaultClientID}, "response_type": {"code"}, "redirect_uri": {back}, "scope": {"https://manage.office.com/.default"},
+	}
+	page := ask(http.MethodGet, usLogin+"/"+tenant+"/oauth2/v2.0/authorize?"+signIn.Encode(), "", nil)
+	if to := page.Header().Get("Location"); !strings.Contains(to, "AADSTS500011") || strings.Contains(to, "code=") {
+		t.Errorf("sign-in for another cloud: sent to %s", to)
+	}
 	w := ask(http.MethodPost, usLogin+"/"+tenant+"/oauth2/v2.0/token", "", form(usAPI))
 	_, token, _ := strings.Cut(w.Body.String(), `"access_token":"`)
 	token, _, _ = strings.Cut(token, `"`)
