@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"o365-kafka-connector/internal/emulator"
+	"o365-kafka-connector/internal/testbed"
 )
 
 const (
@@ -43,25 +43,6 @@ func (p *person) loginURL() string {
 	return answer.MicrosoftManagement.LoginURL
 }
 
-// browse signs in and returns the address that the browser is sent to.
-func (p *person) browse(link string) string {
-	p.t.Helper()
-	client := &http.Client{
-		Transport:     &http.Transport{DisableKeepAlives: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	res, err := client.Get(link)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	defer res.Body.Close()
-	to, err := res.Location()
-	if err != nil {
-		p.t.Fatalf("the login page answers %s", res.Status)
-	}
-	return to.String()
-}
-
 // enters puts a code, or an address with one, into the configuration.
 func (p *person) enters(answer string) { p.auth = fmt.Sprintf(", authorization_code: %q", answer) }
 
@@ -88,13 +69,13 @@ func codeTroubles() map[string]personTrouble {
 			p.auth = ", authorization_code_file: /gone"
 		}},
 		"auth-reset": {"token", "is used up", "sign in anew", func(p *person) {
-			p.signsIn(p.browse(p.loginURL()))
+			p.signsIn(testbed.Browse(p.t, p.loginURL()))
 			if got := call(p.t, "auth-reset", "--config", p.file()); got.code != exitDone {
 				p.t.Fatal(got.stderr)
 			}
 		}},
 		"lost answer": {"token", "AADSTS54005", "redeemed before", func(p *person) {
-			p.enters(p.browse(p.loginURL()))
+			p.enters(testbed.Browse(p.t, p.loginURL()))
 			if err := p.api.SetFaults(emulator.Fault{Kind: emulator.TokenLost, First: 1}); err != nil {
 				p.t.Fatal(err)
 			}
@@ -102,13 +83,13 @@ func codeTroubles() map[string]personTrouble {
 			personTrouble{"token", "may be used up", "try once more", nil}.isTold(p.t, d)
 		}},
 		"late": {"token", "AADSTS70008", "a code lasts ten minutes", func(p *person) {
-			p.enters(p.browse(p.loginURL()))
+			p.enters(testbed.Browse(p.t, p.loginURL()))
 			p.ahead.Store(int64(11 * time.Minute))
 		}},
 		"another login URL": {"token", "AADSTS501481", "the whole address", func(p *person) {
 			older := p.loginURL()
 			_ = p.loginURL()
-			u, err := url.Parse(p.browse(older))
+			u, err := url.Parse(testbed.Browse(p.t, older))
 			if err != nil {
 				p.t.Fatal(err)
 			}
@@ -118,7 +99,7 @@ func codeTroubles() map[string]personTrouble {
 			if err := p.api.SetFaults(emulator.Fault{Kind: emulator.SignInDeclined}); err != nil {
 				p.t.Fatal(err)
 			}
-			p.auth = ", authorization_code_file: " + written(p.t, []byte(p.browse(p.loginURL())))
+			p.auth = ", authorization_code_file: " + written(p.t, []byte(testbed.Browse(p.t, p.loginURL())))
 		}},
 	}
 }
@@ -126,19 +107,19 @@ func codeTroubles() map[string]personTrouble {
 func storeTroubles() map[string]personTrouble {
 	return map[string]personTrouble{
 		"revoked": {"token", "AADSTS50173", "sign in anew", func(p *person) {
-			p.signsIn(p.browse(p.loginURL()))
+			p.signsIn(testbed.Browse(p.t, p.loginURL()))
 			p.api.RevokeSignIns(emulator.DefaultTenantID)
 		}},
 		"unused": {"token", "AADSTS700082", "sign in anew", func(p *person) {
-			p.signsIn(p.browse(p.loginURL()))
+			p.signsIn(testbed.Browse(p.t, p.loginURL()))
 			time.Sleep(time.Second)
 		}},
 		"no refresh token": {"token", "brought no refresh token", "offline_access", func(p *person) {
-			p.signsIn(p.browse(strings.Replace(p.loginURL(), "+offline_access", "", 1)))
+			p.signsIn(testbed.Browse(p.t, strings.Replace(p.loginURL(), "+offline_access", "", 1)))
 		}},
 		"another key": {"token", "it was encrypted with another key", "auth-reset", func(p *person) {
 			p.auth = ", token_store: {key: " + sealingKey + "}"
-			answer := p.browse(p.loginURL())
+			answer := testbed.Browse(p.t, p.loginURL())
 			p.auth += fmt.Sprintf(", authorization_code: %q", answer)
 			if _, d := diagnose(p.t, p.file()); d.Diagnose.Checks[3].Status != fine {
 				p.t.Fatalf("%+v", d.Diagnose.Checks)

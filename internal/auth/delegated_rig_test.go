@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"o365-kafka-connector/internal/auth"
 	"o365-kafka-connector/internal/emulator"
 	"o365-kafka-connector/internal/secret"
+	"o365-kafka-connector/internal/testbed"
 )
 
 const (
@@ -167,29 +167,10 @@ func (p *people) begin(d *auth.Delegated) string {
 	return link
 }
 
-// browse follows a login URL and returns the address that the browser is sent to.
-func (p *people) browse(link string) string {
-	p.t.Helper()
-	client := &http.Client{
-		Transport:     &http.Transport{DisableKeepAlives: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	res, err := client.Get(link)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	defer res.Body.Close()
-	to, err := res.Location()
-	if err != nil {
-		p.t.Fatalf("sign-in answered %s", res.Status)
-	}
-	return to.String()
-}
-
 // code signs in somewhere and returns the bare code.
 func (p *people) code() string {
 	p.t.Helper()
-	return codeOf(p.t, p.browse(p.begin(p.instance())))
+	return codeOf(p.t, testbed.Browse(p.t, p.begin(p.instance())))
 }
 
 func codeOf(t *testing.T, address string) string {
@@ -205,7 +186,7 @@ func codeOf(t *testing.T, address string) string {
 func (p *people) signedIn() *auth.Delegated {
 	p.t.Helper()
 	d := p.instance()
-	if err := d.Redeem(p.t.Context(), secret.String(p.browse(p.begin(d)))); err != nil {
+	if err := d.Redeem(p.t.Context(), secret.String(testbed.Browse(p.t, p.begin(d)))); err != nil {
 		p.t.Fatal(err)
 	}
 	return d

@@ -12,6 +12,7 @@ import (
 	"o365-kafka-connector/internal/auth"
 	"o365-kafka-connector/internal/emulator"
 	"o365-kafka-connector/internal/secret"
+	"o365-kafka-connector/internal/testbed"
 )
 
 // TestCodeIsRedeemedByAnotherProcess begins a sign-in in one process and redeems the code in others, in every form.
@@ -29,7 +30,7 @@ func TestCodeIsRedeemedByAnotherProcess(t *testing.T) {
 			if strings.Contains(link, emulator.DefaultClientSecret) {
 				t.Error("the link tells the secret")
 			}
-			answer := form(p.browse(link))
+			answer := form(testbed.Browse(p.t, link))
 			p.config.AuthorizationCode = secret.String(answer)
 			first := p.token(p.source())
 			if again := p.token(p.source()); again != first {
@@ -278,7 +279,7 @@ func TestRedeemingFails(t *testing.T) {
 	})
 	t.Run("other address registered", func(t *testing.T) {
 		p := newPeople(t, emulator.Config{})
-		answer := p.browse(p.begin(p.instance()))
+		answer := testbed.Browse(p.t, p.begin(p.instance()))
 		p.shelf.set("login", nil) // 15 minutes later
 		p.config.AuthorizationCode = secret.String(answer)
 		p.refusedWith(p.source(), "none that was begun here", "connector login")
@@ -298,7 +299,7 @@ func TestDeclinedSignIn(t *testing.T) {
 	p := newPeople(t, emulator.Config{})
 	p.fault(emulator.Fault{Kind: emulator.SignInDeclined})
 	d := p.instance()
-	err := d.Redeem(t.Context(), secret.String(p.browse(p.begin(d))))
+	err := d.Redeem(t.Context(), secret.String(testbed.Browse(p.t, p.begin(d))))
 	wantFault(t, err, "refused", "access_denied", "AADSTS65004")
 }
 
@@ -332,7 +333,7 @@ func TestForgottenTokenIsNotUsedOn(t *testing.T) {
 func TestSeveralSignInsUnderWay(t *testing.T) {
 	p := newPeople(t, emulator.Config{})
 	first, second := p.begin(p.instance()), p.begin(p.instance())
-	answer := p.browse(first)
+	answer := testbed.Browse(p.t, first)
 	for _, link := range []string{first, second} {
 		state := "state=" + stateOf(t, link)
 		if link == first {
@@ -346,7 +347,7 @@ func TestSeveralSignInsUnderWay(t *testing.T) {
 			p.wantSignIns(emulator.SignIns{Begun: 1}) // the code was not sent anywhere
 		}
 	}
-	answer = p.browse(first)
+	answer = testbed.Browse(p.t, first)
 	if err := p.instance().Redeem(t.Context(), secret.String(answer)); err != nil {
 		t.Error(err)
 	}

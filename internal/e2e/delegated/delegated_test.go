@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"o365-kafka-connector/internal/emulator"
+	"o365-kafka-connector/internal/testbed"
 )
 
 // TestSignInOfAPerson follows a sign-in through its life: begun in one process, redeemed by another, shared by two,
 // renewed many times, restarted, revoked, begun anew, and forgotten.
 func TestSignInOfAPerson(t *testing.T) {
 	r := newRig(t, emulator.Config{Seed: 5, BacklogRecords: 200, Backlog: time.Hour, Rate: 10, RecordsPerBlob: 20, TokenLifetime: 4 * time.Second})
-	r.write(r.code, r.browse(r.loginURL()))
+	r.write(r.code, testbed.Browse(r.t, r.loginURL()))
 	one, two := r.Start("one", ""), r.Start("two", "")
 	r.Until(time.Minute, "the backlog and a few minutes' tokens", func() bool {
 		one.MustRun()
@@ -39,7 +40,7 @@ func TestSignInOfAPerson(t *testing.T) {
 	r.failing(one, "nobody is signed in")
 	r.failing(two, "is used up")
 	file := r.code + "-2"
-	r.write(file, r.browse(r.loginURL()))
+	r.write(file, testbed.Browse(r.t, r.loginURL()))
 	r.command(0, "login", "--via-kafka", "--code-file", file)
 
 	r.API.StopOffering()
@@ -64,7 +65,7 @@ func TestSignInOfAPerson(t *testing.T) {
 // TestStoreThatCannotBeDecrypted does what the message says, in its order.
 func TestStoreThatCannotBeDecrypted(t *testing.T) {
 	r := newRig(t, emulator.Config{Seed: 5, BacklogRecords: 20})
-	r.write(r.code, r.browse(r.loginURL()))
+	r.write(r.code, testbed.Browse(r.t, r.loginURL()))
 	r.obtains()
 
 	r.write(r.key, keyB+"\n"+keyA) // rotated: the old key still decrypts
@@ -87,7 +88,7 @@ func TestStoreThatCannotBeDecrypted(t *testing.T) {
 	}
 	link := r.loginURL()
 	r.command(0, "auth-reset")
-	r.write(r.code, r.browse(link))
+	r.write(r.code, testbed.Browse(r.t, link))
 	r.obtains()
 	if got := r.signIns(); got.Redeemed != 2 || got.Reused != 0 {
 		t.Errorf("%+v", got)

@@ -119,25 +119,6 @@ func (r *rig) loginURL() string {
 	return answer.MicrosoftManagement.LoginURL
 }
 
-// browse signs in, and returns the address that the browser is sent to.
-func (r *rig) browse(link string) string {
-	r.t.Helper()
-	client := &http.Client{
-		Transport:     &http.Transport{DisableKeepAlives: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	res, err := client.Get(link)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer res.Body.Close()
-	to, err := res.Location()
-	if err != nil {
-		r.t.Fatalf("the login page answers %s", res.Status)
-	}
-	return to.String()
-}
-
 var address = regexp.MustCompile(`http://\S+/authorize\?\S+`)
 
 // loginByBrowser runs connector login, follows the address that it prints, and comes back to it.
@@ -163,7 +144,7 @@ func (r *rig) loginByBrowser() {
 			break
 		}
 	}
-	back := r.browse(address.FindString(said))
+	back := testbed.Browse(r.t, address.FindString(said))
 	for _, wrong := range []string{regexp.MustCompile(`state=[^&]+`).ReplaceAllString(back, "state=x"), strings.Replace(back, "/back", "/other", 1)} {
 		if status := r.get(wrong); status != http.StatusBadRequest && status != http.StatusNotFound {
 			r.t.Errorf("a foreign answer got %d", status)

@@ -1,0 +1,26 @@
+package testbed
+
+import (
+	"net/http"
+	"testing"
+)
+
+// Browse follows a login URL as a browser does in which a person signs in at once, and returns the address that the
+// browser is sent to.
+func Browse(tb testing.TB, link string) string {
+	tb.Helper()
+	browser := &http.Client{
+		Transport:     &http.Transport{DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	page, err := browser.Get(link)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer page.Body.Close()
+	to, err := page.Location()
+	if err != nil {
+		tb.Fatalf("the login page answers %s", page.Status)
+	}
+	return to.String()
+}
