@@ -50,10 +50,14 @@ func New(c Config, o Options) (*TokenSource, error) {
 	}
 	made.within = 2 * o.Timeout
 	made.demands = &demands{
-		tenant: o.TenantID, resource: o.Resource, contentTypes: o.ContentTypes, foreign: o.Foreign, hintSame: hintSame, log: o.Log,
+		tenant: o.TenantID, resource: o.Resource, contentTypes: o.ContentTypes, foreign: o.Foreign, log: o.Log,
+		hintGrant: hintGrant, hintSame: hintSame,
 	}
-	if c.Method == MethodStatic {
+	switch c.Method {
+	case MethodStatic:
 		made.demands.hintSame = hintSameStatic
+	case MethodAuthorizationCode:
+		made.demands.hintGrant = hintGrantDelegated
 	}
 	return made, nil
 }

@@ -26,6 +26,8 @@ const (
 const (
 	hintGrant = "add the application permission %s of the Office 365 Management APIs to the app registration and grant admin " +
 		"consent; a managed identity is given it by an app role assignment"
+	hintGrantDelegated = "add the delegated permission %s of the Office 365 Management APIs to the app registration and grant admin " +
+		"consent; the next token has it"
 	hintOtherTenant = "the application signed in to another tenant: check the tenant id and the authority; a managed identity belongs to one tenant"
 	hintSame        = "the token is refused and no other is given out: check cloud, base_url and that the application belongs to this " +
 		"tenant; a host gives out new tokens of a managed identity only when the old ones expire"
@@ -39,6 +41,7 @@ type demands struct {
 	tenant, resource string
 	contentTypes     []string
 	foreign          bool   // nothing is demanded
+	hintGrant        string // if a permission, which it names by %s, is lacking
 	hintSame         string // if a renewed token is the one before
 	log              *slog.Logger
 
@@ -103,12 +106,12 @@ func (d *demands) checkPermissions(granted []string) error {
 		if len(granted) > 0 {
 			has = "only " + strings.Join(granted, ", ")
 		}
-		return misfit(audit.CauseNoPermission, fmt.Sprintf(hintGrant, permissionRead), "the app lacks %s: its token has %s", permissionRead, has)
+		return misfit(audit.CauseNoPermission, fmt.Sprintf(d.hintGrant, permissionRead), "the app lacks %s: its token has %s", permissionRead, has)
 	}
 	lacking := slices.Contains(d.contentTypes, string(audit.DLP)) && !slices.Contains(granted, permissionReadDLP)
 	if lacking && !d.lacking.Load() {
 		d.log.Warn("token lacks a permission: DLP.All cannot be read, the rest can", "permission", permissionReadDLP,
-			"hint", fmt.Sprintf(hintGrant, permissionReadDLP))
+			"hint", fmt.Sprintf(d.hintGrant, permissionReadDLP))
 	}
 	d.lacking.Store(lacking)
 	return nil

@@ -103,6 +103,21 @@ func TestRenewalWithoutARefreshToken(t *testing.T) {
 	}
 }
 
+// TestPermissionOfAPerson is in the next token once it is granted, which is asked for although the one before still lives.
+func TestPermissionOfAPerson(t *testing.T) {
+	token := func(permission string) string {
+		return `{"access_token":"` + unsigned(`{"scp":"`+permission+`"}`) + `","expires_in":3600,"refresh_token":"r"}`
+	}
+	p, forms := grants(t, token("User.Read"), token("ActivityFeed.Read"))
+	p.config.AuthorizationCode = "a-code"
+	s := p.source()
+	p.refusedWith(s, "add the delegated permission ActivityFeed.Read")
+	eventually(t, "a token with the permission", func() bool { _, err := s.Token(t.Context()); return err == nil })
+	if len(*forms) != 2 {
+		t.Errorf("%d requests, want 2", len(*forms))
+	}
+}
+
 // TestSignInWithoutARefreshToken is used as long as it lasts, and its end is announced.
 func TestSignInWithoutARefreshToken(t *testing.T) {
 	p, _ := grants(t, `{"access_token":"a","expires_in":2}`, `{"error":"invalid_grant"}`)

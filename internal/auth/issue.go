@@ -28,7 +28,7 @@ func (d *Delegated) source() *TokenSource {
 	return s
 }
 
-// refused tells that the API refused an access token.
+// refused tells of an access token that the API refused, or that lacks a permission.
 func (d *Delegated) refused(stale string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -41,7 +41,7 @@ type TokenSource struct {
 	issue    issuer
 	within   time.Duration // bounds one request for a token, all its round trips included
 	demands  *demands
-	refused  func(stale string)        // is told what the API refused; may be nil
+	refused  func(stale string)        // is told of a token that is of no use; may be nil
 	expiring []func() audit.Credential // a zero Expires is not known, or never
 	turn     chan struct{}             // holds one element while somebody asks for a token
 
@@ -84,7 +84,7 @@ func (s *TokenSource) Lacks() (permission, hint string) {
 	if !s.demands.lacking.Load() {
 		return "", ""
 	}
-	return permissionReadDLP, fmt.Sprintf(hintGrant, permissionReadDLP)
+	return permissionReadDLP, fmt.Sprintf(s.demands.hintGrant, permissionReadDLP)
 }
 
 func (s *TokenSource) get(ctx context.Context, stale string) (string, error) {
@@ -177,7 +177,9 @@ func (s *TokenSource) ask(ctx context.Context, stale string) (string, error) {
 			Err: localError{errors.New("renew token: it is the same that the API refused")},
 		}
 	case err == nil:
-		err = s.demands.check(fresh.value)
+		if err = s.demands.check(fresh.value); err != nil && s.refused != nil {
+			s.refused(fresh.value) // the next one may be better
+		}
 	}
 	if ctx.Err() != nil {
 		return "", fmt.Errorf("ask for a token: %w", ctx.Err())
