@@ -8,6 +8,9 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	pkcs12 "software.sslmate.com/src/go-pkcs12"
 
 	"o365-kafka-connector/internal/emulator"
@@ -234,4 +238,34 @@ func documented(t *testing.T) map[string]bool {
 		}
 	}
 	return named
+}
+
+// The host's metadata service is asked for the API's own resource, and for an identity only if one is named.
+func TestDiagnoseWithAManagedIdentity(t *testing.T) {
+	const client = "44444444-4444-4444-4444-444444444444"
+	for name, id := range map[string]string{"user-assigned": client, "system-assigned": ""} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, emulator.Config{BacklogRecords: 100})
+			r.api.SetCredentials(emulator.DefaultTenantID, emulator.Credentials{Identities: []emulator.ManagedIdentity{{}, {ClientID: client}}})
+			asked := make(chan url.Values, 100)
+			host := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+				asked <- q.URL.Query()
+				r.api.ServeHTTP(w, q)
+			}))
+			t.Cleanup(host.Close)
+			t.Setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", host.URL)
+			entry := fmt.Sprintf("  - {id: %s, name: contoso, base_url: %s, auth: {method: managed_identity, managed_identity_client_id: %q}}\n",
+				emulator.DefaultTenantID, r.url, id)
+			if code, d := diagnose(t, r.config(entry, "")); code != exitDone || !d.Diagnose.OK {
+				t.Errorf("exit status %d: %+v", code, d)
+			}
+			want := url.Values{"api-version": {"2018-02-01"}, "resource": {r.url}}
+			if id != "" {
+				want.Set("client_id", id)
+			}
+			if diff := cmp.Diff(want, <-asked); diff != "" {
+				t.Errorf("query (-want +got):\n%s", diff)
+			}
+		})
+	}
 }
