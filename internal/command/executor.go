@@ -117,13 +117,17 @@ func (e *Executor) tenantsOf(c control.Command) ([]config.Tenant, error) {
 		return nil, invalid("tenant: " + err.Error())
 	}
 	if len(tenants) > 1 && !c.Name.Reads() {
-		var names []string
-		for _, t := range tenants {
-			names = append(names, t.Name)
-		}
-		return nil, invalid(fmt.Sprintf("tenant: %s needs one, use one of %s", c.Name, strings.Join(names, ", ")))
+		return nil, needsOne(c.Name, tenants)
 	}
 	return tenants, nil
+}
+
+func needsOne(name control.Name, tenants []config.Tenant) error {
+	var names []string
+	for _, t := range tenants {
+		names = append(names, t.Name)
+	}
+	return invalid(fmt.Sprintf("tenant: %s needs one, use one of %s", name, strings.Join(names, ", ")))
 }
 
 // tenant is the only tenant of a command that concerns one.

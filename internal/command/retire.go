@@ -93,7 +93,10 @@ func (e *Executor) retirable(r Retirement) (audit.Tenant, []audit.ContentType, e
 	}
 	id := strings.ToLower(strings.TrimSpace(r.Tenant))
 	configured, err := e.options.Config.Select(r.Tenant)
-	if err != nil || r.Tenant == "" && len(configured) != 1 {
+	if err == nil && len(configured) != 1 {
+		return audit.Tenant{}, nil, needsOne("retire", configured)
+	}
+	if err != nil {
 		if !guid.MatchString(id) {
 			return audit.Tenant{}, nil, invalid(fmt.Sprintf("tenant: %q is no GUID, and no tenant of the configuration: give the GUID of the tenant that was removed", r.Tenant))
 		}

@@ -55,6 +55,7 @@ func TestRetire(t *testing.T) {
 	for tenant, ct := range map[string]audit.ContentType{"contoso": "", contoso: audit.Exchange, "fabrikam": "", fabrikam: audit.General} {
 		r.retire(command.Retirement{Tenant: tenant, ContentType: ct}).refused(t, control.OutcomeRefused, "is configured")
 	}
+	r.retire(command.Retirement{ContentType: audit.DLP}).refused(t, control.OutcomeInvalid, "retire needs one, use one of contoso, fabrikam")
 	r.retire(command.Retirement{Tenant: "unheard-of"}).refused(t, control.OutcomeInvalid, "is no GUID")
 	if !known() {
 		t.Fatal("it is gone too early")
