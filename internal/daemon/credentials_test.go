@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,11 +15,22 @@ import (
 )
 
 // tellings remembers status messages.
-type tellings struct{ messages []audit.StatusMessage }
+type tellings struct {
+	mu       sync.Mutex // guards the following
+	messages []audit.StatusMessage
+}
 
 func (t *tellings) Tell(_ context.Context, messages []audit.StatusMessage) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.messages = append(t.messages, messages...)
 	return errors.New("no broker")
+}
+
+func (t *tellings) all() []audit.StatusMessage {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.messages)
 }
 
 func TestEndOfACredentialIsToldDaily(t *testing.T) {
@@ -48,12 +61,12 @@ func TestEndOfACredentialIsToldDaily(t *testing.T) {
 			time.Sleep(step.wait)
 			synctest.Wait()
 			soon, over := log.count("credential expires soon"), log.count("credential has expired")
-			if soon != step.soon || over != step.over || len(out.messages) != step.message {
+			if soon != step.soon || over != step.over || len(out.all()) != step.message {
 				t.Errorf("after %s: told %d times that it ends, %d that it has ended, %d messages; want %+v", time.Since(now), soon, over,
-					len(out.messages), step)
+					len(out.all()), step)
 			}
 		}
-		m := out.messages[0]
+		m := out.all()[0]
 		if m.Stream.Tenant != contoso || m.Kind != "credential_expiring" || !m.To.Equal(all[0].Expires) || !strings.Contains(m.Message, "make a new one") {
 			t.Errorf("message %+v", m)
 		}
