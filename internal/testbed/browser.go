@@ -13,7 +13,11 @@ func Browse(tb testing.TB, link string) string {
 		Transport:     &http.Transport{DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	page, err := browser.Get(link)
+	request, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, link, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	page, err := browser.Do(request)
 	if err != nil {
 		tb.Fatal(err)
 	}
