@@ -91,7 +91,7 @@ func (s *session) options(ctx context.Context, out *printer) command.Options {
 		o.Letters = s.letters
 	}
 	if s.config.Control.Enabled {
-		o.Members = s.members
+		o.Members, o.Problems = s.members, s.problems
 	}
 	return o
 }
@@ -174,6 +174,15 @@ func (s *session) members(ctx context.Context) ([]control.Member, error) {
 		return nil, err
 	}
 	return roster.Overview(ctx)
+}
+
+// problems asks the broker what is wrong with the group.
+func (s *session) problems(ctx context.Context) ([]string, error) {
+	roster, err := s.openRoster()
+	if err != nil {
+		return nil, err
+	}
+	return roster.Problems(ctx)
 }
 
 func (s *session) openRoster() (*control.Roster, error) {

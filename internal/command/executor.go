@@ -35,6 +35,8 @@ type Options struct {
 	Owned func(audit.Stream) bool
 	// Members returns the processes of the group; nil if there is no group.
 	Members func(context.Context) ([]control.Member, error)
+	// Problems returns what is wrong with the group; nil if there is no group.
+	Problems func(context.Context) ([]string, error)
 	// Logins signs people in.
 	Logins Logins
 	// Progress is told how far a command is that takes its time; nil if nobody looks.

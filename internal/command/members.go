@@ -35,7 +35,16 @@ func (c *call) addMembers(ctx context.Context, status map[string]any) string {
 		out.add(m.Instance, m.Host, stamp(m.Since), strings.Join(c.named(m), ", "))
 	}
 	status["members"] = members
-	return "\n" + out.String()
+	problems, err := c.options.Problems(ctx)
+	if err != nil {
+		problems = []string{"What is wrong with the group is not known: " + err.Error()}
+	}
+	text := "\n" + out.String()
+	if len(problems) > 0 {
+		status["problems"] = problems
+		text += "\n" + strings.Join(problems, "\n") + "\n"
+	}
+	return text
 }
 
 // named are a member's streams as people call them.

@@ -49,6 +49,7 @@ type rig struct {
 	progress chan command.Progress
 	down     error  // of the store
 	asked    func() // after each question for a wish
+	problems []string
 	members  []control.Member
 	away     error       // why the broker does not tell the members
 	vanish   atomic.Bool // the broker is away from now on
@@ -123,7 +124,8 @@ func rigFor(t *testing.T, api http.Handler, tenants ...string) *rig {
 			}
 			return r.members, r.away
 		},
-		Config: cfg, Store: func() (checkpoint.Operator, error) { return asking{store, r}, r.down },
+		Problems: func(context.Context) ([]string, error) { return r.problems, nil },
+		Config:   cfg, Store: func() (checkpoint.Operator, error) { return asking{store, r}, r.down },
 		Client: func(t config.Tenant) (*source.Client, error) {
 			mu.Lock()
 			defer mu.Unlock()

@@ -45,6 +45,12 @@ func TestStatus(t *testing.T) {
 	}
 	golden(t, "status.md", got.text)
 	golden(t, "status.json", indented(t, got.context))
+	r.problems = []string{"members have different settings: filter of one unlike two. Give all instances the same configuration"}
+	if got := r.do("!status"); !strings.HasSuffix(got.text, "\n\n"+r.problems[0]) && !strings.HasSuffix(got.text, "\n\n"+r.problems[0]+"\n") ||
+		!strings.Contains(got.context, `"problems":["members have different settings: `) {
+		t.Errorf("%s %s", got.text, got.context)
+	}
+	r.problems = nil
 	one := r.do("!status tenant=fabrikam")
 	if n := strings.Count(one.context, `"state"`); n != 1 {
 		t.Errorf("%d streams of fabrikam: %s", n, one.context)

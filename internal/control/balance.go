@@ -67,6 +67,7 @@ func (g *Group) introduce(ctx context.Context) ([]byte, error) {
 	p := profile{
 		Instance: g.options.Instance, Host: g.host, Since: g.since,
 		Generation: g.heldIn, Held: slices.Clone(g.held), Streams: newStreamSets(streams),
+		Release: g.options.Release, Settings: g.options.Settings,
 	}
 	g.introduced = streams
 	g.mu.Unlock()

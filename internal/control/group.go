@@ -68,7 +68,11 @@ type Options struct {
 	// Told hears of each command that was answered, with the tenant's GUID in it.
 	Told func(Command, Outcome)
 	// Joined hears of each generation that this member has its share in.
-	Joined       func()
+	Joined func()
+	// Settings are digests, by name, of what all members have to have in common: members of one Release are compared,
+	// and a difference is an error in their logs and a problem in the Roster's.
+	Settings     map[string]string
+	Release      string
 	Log          *slog.Logger
 	CreateTopics bool // those that are missing
 	Replication  int  // of them; -1 or 0: the broker's default

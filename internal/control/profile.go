@@ -33,6 +33,9 @@ type profile struct {
 	Generation int32       `json:"generation,omitempty"`
 	Held       []int       `json:"held,omitempty"`
 	Streams    []streamSet `json:"streams,omitempty"`
+	// Release is the connector's version; members of one release compare Settings, digests of them by name.
+	Release  string            `json:"release,omitempty"`
+	Settings map[string]string `json:"settings,omitempty"`
 }
 
 // streamSet are all combinations of tenants and content types: most tenants have the same ones.
@@ -117,6 +120,9 @@ func (p profile) check() error {
 	}
 	if len(p.Held) > maxHeld || slices.ContainsFunc(p.Held, func(n int) bool { return n < 0 || n >= maxHeld }) {
 		return errors.New("the partitions are none")
+	}
+	if len(p.Settings) > maxField || len(p.Release) > maxField {
+		return errors.New("there are too many settings")
 	}
 	known := audit.ContentTypes()
 	for _, set := range p.Streams {

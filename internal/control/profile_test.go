@@ -157,9 +157,14 @@ func TestFindingsAreToldOnceAndWhenTheyLast(t *testing.T) {
 		look := func(details ...string) {
 			var found []finding
 			for _, d := range details {
-				found = append(found, finding{"k", d, func() { told = append(told, d) }})
+				found = append(found, finding{unowned, []string{d}})
 			}
-			f.take(found, 10*time.Second, func() { told = append(told, "over") })
+			f.take(found, 10*time.Second, func(f finding) {
+				if f.kind == healthy {
+					f.details = []string{"over"}
+				}
+				told = append(told, f.details...)
+			})
 			time.Sleep(6 * time.Second)
 		}
 		look("a")

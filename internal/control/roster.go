@@ -50,20 +50,41 @@ func NewRoster(c Config, conn *broker.Conn) *Roster {
 // Overview returns the members of the whole group, sorted by instance. The answer is up to three seconds old. A group
 // that nobody is in has no members. While the group is being rebalanced its members have no streams.
 func (r *Roster) Overview(ctx context.Context) ([]Member, error) {
+	v, err := r.look(ctx)
+	return v.copy(), err
+}
+
+// Problems returns what is wrong with the group that a person has to put right, and how: members that are configured
+// differently, streams that nobody runs. The answer is as old as that of Overview. Some of it is normal for a moment,
+// while members start; of a group that is being rebalanced nothing is known.
+func (r *Roster) Problems(ctx context.Context) ([]string, error) {
+	v, err := r.look(ctx)
+	if err != nil || !v.stable {
+		return nil, err
+	}
+	var out []string
+	for _, f := range v.findings(r.topic, r.shards) {
+		out = append(out, f.String())
+	}
+	return out, nil
+}
+
+// look returns the group as it was at most three seconds ago. Nobody may change the answer.
+func (r *Roster) look(ctx context.Context) (view, error) {
 	select {
 	case r.turn <- struct{}{}:
 		defer func() { <-r.turn }()
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return view{}, context.Cause(ctx)
 	}
 	if r.at.IsZero() || time.Since(r.at) >= overviewAge {
 		v, err := r.describe(ctx)
 		if ctx.Err() != nil && err != nil { // says nothing to the next caller
-			return nil, err
+			return view{}, err
 		}
 		r.last, r.err, r.at = v, err, time.Now()
 	}
-	return r.last.copy(), r.err
+	return r.last, r.err
 }
 
 func (v view) copy() []Member {
@@ -89,6 +110,9 @@ type viewed struct {
 	token   string // of its process; empty if it is no connector
 	known   []string
 	invalid error // why its profile cannot be read
+
+	release  string
+	settings map[string]string
 }
 
 // describe asks the group's coordinator.
@@ -129,6 +153,7 @@ func (r *Roster) viewed(m kafka.DescribeGroupsResponseMember, stable bool) viewe
 		out.invalid = err
 	} else {
 		out.Instance, out.Since, out.known = p.Instance, p.Since, p.keys()
+		out.release, out.settings = p.Release, p.Settings
 		out.Host = cmp.Or(p.Host, out.Host)
 	}
 	for _, t := range m.MemberAssignments.Topics {

@@ -197,7 +197,7 @@ func (d *Daemon) listen(ctx context.Context) (*page, error) {
 	}
 	server := telemetry.NewServer(telemetry.ServerOptions{
 		Instance: d.name, Host: d.host, Version: d.version, Started: time.Now().UTC(), Streams: d.view.streams,
-		Members: d.view.members, Credentials: d.credentials, Metrics: d.metrics, Health: d.health, Log: d.log,
+		Members: d.view.members, Problems: d.view.problems, Credentials: d.credentials, Metrics: d.metrics, Health: d.health, Log: d.log,
 	})
 	if err := server.Listen(ctx, d.config.HTTP.Listen); err != nil {
 		return nil, err

@@ -22,7 +22,11 @@ import (
 // that reach it.
 func (d *Daemon) runGroup(ctx context.Context, s services, r *pipeline.Runner) error {
 	known := &streamList{}
-	group, err := control.NewGroup(d.config.Control, d.groupOptions(s, r, known))
+	options, err := d.groupOptions(s, r, known)
+	if err != nil {
+		return err
+	}
+	group, err := control.NewGroup(d.config.Control, options)
 	if err != nil {
 		return fmt.Errorf("set up group: %w", err)
 	}
@@ -40,13 +44,18 @@ func (d *Daemon) runGroup(ctx context.Context, s services, r *pipeline.Runner) e
 	return group.Run(ctx)
 }
 
-func (d *Daemon) groupOptions(s services, r *pipeline.Runner, known *streamList) control.Options {
+func (d *Daemon) groupOptions(s services, r *pipeline.Runner, known *streamList) (control.Options, error) {
+	settings, err := d.config.Fingerprints()
+	if err != nil {
+		return control.Options{}, err
+	}
+	roster := control.NewRoster(d.config.Control, s.conn)
 	executor := command.New(command.Options{
 		Config: d.config, Client: d.clientOf, Store: func() (checkpoint.Operator, error) { return s.store, nil },
 		Letters: lettersOf(s.sink),
 		Owned:   known.owned,
-		Members: control.NewRoster(d.config.Control, s.conn).Overview,
-		Logins:  SignIns{d.logins, d.log},
+		Members: roster.Overview, Problems: roster.Problems,
+		Logins: SignIns{d.logins, d.log},
 	})
 	tell := &commandTeller{sink: s.sink, log: d.log}
 	o := control.Options{
@@ -56,12 +65,13 @@ func (d *Daemon) groupOptions(s services, r *pipeline.Runner, known *streamList)
 				d.runStream(ctx, r, t, s)
 			}
 		},
+		Settings: settings, Release: d.version,
 		Log: d.log, CreateTopics: d.config.Kafka.CreateTopics, Replication: d.config.Kafka.Topics.ReplicationFactor,
 	}
 	for _, t := range d.tenants {
 		o.Tenants = append(o.Tenants, t.config.Audit())
 	}
-	return o
+	return o, nil
 }
 
 // lettersOf is nil for a sink that keeps none.

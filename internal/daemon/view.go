@@ -65,6 +65,23 @@ func (v *view) members() ([]telemetry.Member, bool) {
 	return out, true
 }
 
+// problems returns what is wrong with the group; nothing if there is none, or it cannot be asked.
+func (v *view) problems() []string {
+	v.mu.Lock()
+	roster := v.roster
+	v.mu.Unlock()
+	if roster == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), viewWait)
+	defer cancel()
+	list, err := roster.Problems(ctx)
+	if err != nil { // as with members
+		return nil
+	}
+	return list
+}
+
 // streams returns the status of every stream that this process is configured for.
 func (v *view) streams() []audit.StreamStatus {
 	list := v.board.Snapshot()

@@ -26,6 +26,8 @@ type ServerOptions struct {
 	Streams  func() []audit.StreamStatus
 	// Members returns the processes of the group; false, or nil: only this one is known.
 	Members func() ([]Member, bool)
+	// Problems returns what is wrong with the group; nil: nothing.
+	Problems func() []string
 	// Credentials returns what the sign-ins need and what ends some day; nil: nothing.
 	Credentials func() []audit.Credential
 	Metrics     *Metrics

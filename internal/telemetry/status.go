@@ -22,6 +22,8 @@ type Status struct {
 	Version  string         `json:"version"`
 	Members  []Member       `json:"members"`
 	Streams  []StreamStatus `json:"streams"`
+	// Problems is what is wrong with the group, and what to do.
+	Problems []string `json:"problems,omitempty"`
 	// Credentials are those that end within audit.CredentialWarning, or have ended.
 	Credentials []CredentialStatus `json:"credentials,omitempty"`
 }
@@ -63,6 +65,9 @@ func (s *Server) status() Status {
 	}
 	if !whole {
 		st.Members = []Member{s.alone(st.Streams)}
+	}
+	if s.opts.Problems != nil {
+		st.Problems = s.opts.Problems()
 	}
 	for i := range st.Members {
 		if st.Members[i].Streams == nil {

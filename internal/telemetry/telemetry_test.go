@@ -90,6 +90,22 @@ func TestStatusHasTheKeysOfTheContract(t *testing.T) {
 	}
 }
 
+// What is wrong with the group is a key more, and stands on the page.
+func TestProblemsOfTheGroup(t *testing.T) {
+	problems := []string{"members have different settings: filter of a unlike b"}
+	h := NewServer(ServerOptions{
+		Streams: func() []audit.StreamStatus { return nil }, Problems: func() []string { return problems },
+		Metrics: NewMetrics(), Health: &Health{}, Log: slog.New(slog.DiscardHandler),
+	}).Handler()
+	var status struct{ Problems []string }
+	if err := json.Unmarshal(get(t, h, "/api/status").Body.Bytes(), &status); err != nil || !slices.Equal(status.Problems, problems) {
+		t.Errorf("%v, %v", status.Problems, err)
+	}
+	if text := get(t, h, "/").Body.String(); !strings.Contains(text, problems[0]) {
+		t.Errorf("not on the page: %s", text)
+	}
+}
+
 func wantKeys(t *testing.T, object any, keys ...string) {
 	t.Helper()
 	got := slices.Sorted(maps.Keys(object.(map[string]any)))
