@@ -21,7 +21,7 @@ type idempotent struct {
 
 	journal *journal
 	token   string
-	found   txn.Offset
+	found   audit.Standing
 }
 
 // openIdempotent takes the stream in the journal.
@@ -30,8 +30,13 @@ func (k *KafkaSink) openIdempotent(ctx context.Context, s audit.Stream, epoch in
 	if err := p.journal.prepare(ctx); err != nil {
 		return nil, err
 	}
-	err := p.journal.insist(ctx, "ask for the number of the last entry", func(ctx context.Context) (err error) {
-		p.found, err = p.journal.fetchOffset(ctx)
+	err := p.journal.insist(ctx, "ask for the number of the last entry", func(ctx context.Context) error {
+		offset, err := p.journal.fetchOffset(ctx)
+		if err != nil {
+			return err
+		}
+		p.found, err = standingOf(offset)
+		p.found.Token = p.token
 		return err
 	})
 	if err != nil {
@@ -62,7 +67,7 @@ func (p *idempotent) log(ctx context.Context, l audit.Logged) (int64, error) {
 
 // Standing tells the number and the epoch of the last entry, as far as offsets tell: the journal itself may be ahead.
 func (p *idempotent) Standing() (audit.Standing, bool) {
-	return audit.Standing{N: p.found.N, Epoch: epochOf(p.found.Metadata), Token: p.token}, true
+	return p.found, true
 }
 
 // Entries reads the stream's journal.

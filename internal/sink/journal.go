@@ -42,16 +42,22 @@ func (j *journal) batch(l audit.Logged) *txn.Batch {
 	return b
 }
 
-// epochText is what stands beside the offset.
+// epochText is what stands beside the offset: that it is a number and nothing else is its version.
 func epochText(epoch int64) string { return strconv.FormatInt(epoch, 10) }
 
-// epochOf reads what epochText writes, 0 if somebody else wrote it.
-func epochOf(metadata string) int64 {
-	epoch, err := strconv.ParseInt(metadata, 10, 64)
-	if err != nil {
-		return 0
+// standingOf reads an offset and what epochText writes. Beside an offset that a person has set stands nothing. What is
+// no number is ErrNewerJournal.
+func standingOf(o txn.Offset) (audit.Standing, error) {
+	s := audit.Standing{N: o.N}
+	if o.Metadata == "" {
+		return s, nil
 	}
-	return epoch
+	epoch, err := strconv.ParseInt(o.Metadata, 10, 64)
+	if err != nil {
+		return s, fmt.Errorf("read what stands beside offset %d: %w", o.N, ErrNewerJournal)
+	}
+	s.Epoch = epoch
+	return s, nil
 }
 
 // refuse says that the journal does not take an entry: nothing of the commit can be published.

@@ -18,9 +18,9 @@ type transactional struct {
 
 	journal *journal
 	tx      *txn.Transactor
-	aside   *publisher // for status messages
-	found   txn.Offset // what was committed when the stream was taken
-	last    int64      // position after the last entry that this publisher wrote; -1 if it is unknown
+	aside   *publisher     // for status messages
+	found   audit.Standing // what was committed when the stream was taken
+	last    int64          // position after the last entry that this publisher wrote; -1 if it is unknown
 }
 
 // transactionalID is the same for every owner of a stream, so that the next one fences the last.
@@ -37,12 +37,16 @@ func (k *KafkaSink) openTransactional(ctx context.Context, s audit.Stream) (Publ
 			ID: k.transactionalID(s), Codec: k.codec, Timeout: k.config.Transaction.Timeout.D(),
 			Group: t.journal.group, OffsetOf: t.journal.at, Failed: t.failed,
 		})
+		if err != nil {
+			return err
+		}
+		t.found, err = standingOf(t.tx.Committed())
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	t.out, t.found = inTransaction{t.tx}, t.tx.Committed()
+	t.out = inTransaction{t.tx}
 	return t, nil
 }
 
@@ -64,7 +68,7 @@ func refusalsOf(err error) ([]txn.Refusal, error) {
 
 // Standing tells the number and the epoch of the last committed entry.
 func (t *transactional) Standing() (audit.Standing, bool) {
-	return audit.Standing{N: t.found.N, Epoch: epochOf(t.found.Metadata)}, true
+	return t.found, true
 }
 
 // Entries reads the stream's journal.
