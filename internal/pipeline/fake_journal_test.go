@@ -15,6 +15,8 @@ type fakeJournal struct {
 	fakeSink
 
 	log    []audit.Logged
+	others int64 // messages of other streams that stand before the log
+	tail   int64 // and behind it
 	kafka  audit.Standing
 	owner  int
 	before func(n int64) error // a transaction commits; an error aborts it, and its entry stays in the log
@@ -54,7 +56,7 @@ func (p *journalist) Publish(ctx context.Context, c audit.Commit) (audit.Receipt
 	case c.Entry.Empty() && len(c.Batches)+len(c.DeadLetters) == 0:
 		return p.fakeSink.Publish(ctx, c)
 	}
-	position := p.write(c.Entry)
+	p.write(c.Entry)
 	if err := call(p.world, p.before, c.Entry.N); err != nil {
 		p.ended = true
 		return audit.Receipt{}, err
@@ -66,6 +68,7 @@ func (p *journalist) Publish(ctx context.Context, c audit.Commit) (audit.Receipt
 	}
 	p.mu.Lock()
 	p.kafka = audit.Standing{N: c.Entry.N, Epoch: c.Entry.Epoch}
+	position := p.log[len(p.log)-1].Position
 	p.mu.Unlock()
 	if err := call(p.world, p.after, c.Entry.N); err != nil {
 		p.ended = true
@@ -74,23 +77,31 @@ func (p *journalist) Publish(ctx context.Context, c audit.Commit) (audit.Receipt
 	return audit.Receipt{Position: position}, nil
 }
 
-func (p *journalist) write(e audit.Entry) int64 {
+// begin makes the topic anew. The entry that is just being written is the stream's first one in it.
+func (j *fakeJournal) begin(others, tail int64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	last := j.log[len(j.log)-1]
+	last.Position = others + 1
+	j.log, j.others, j.tail = []audit.Logged{last}, others, tail
+}
+
+func (p *journalist) write(e audit.Entry) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.log = append(p.log, audit.Logged{Entry: e, Position: int64(len(p.log)) + 1})
-	return int64(len(p.log))
+	p.log = append(p.log, audit.Logged{Entry: e, Position: p.others + int64(len(p.log)) + 1})
 }
 
 func (p *journalist) Entries(_ context.Context, from int64) iter.Seq2[audit.Logged, error] {
 	return func(yield func(audit.Logged, error) bool) {
 		p.mu.Lock()
-		log := slices.Clone(p.log)
+		log, others, tail := slices.Clone(p.log), p.others, p.tail
 		p.mu.Unlock()
-		if from > int64(len(log)) {
+		if from > others+int64(len(log))+tail {
 			yield(audit.Logged{}, audit.ErrBeyondEnd)
 			return
 		}
-		for _, l := range log[max(0, from):] {
+		for _, l := range log[min(max(0, from-others), int64(len(log))):] {
 			if !yield(l, nil) {
 				return
 			}

@@ -7,8 +7,12 @@ import (
 	"o365-kafka-connector/internal/audit"
 )
 
-// errHole means that the journal lacks an entry that must be there.
-var errHole = errors.New("the journal lacks entries")
+var (
+	// errHole means that the journal lacks an entry that must be there.
+	errHole = errors.New("the journal lacks entries")
+	// errRewritten means that the journal tells another history than the checkpoint.
+	errRewritten = errors.New("it was written anew after its N was deleted")
+)
 
 // fold picks out of the messages of a stream's journal, in the order of the log, the entries that count, one of each
 // number. It holds one of them back:
@@ -42,7 +46,7 @@ func (f *fold) add(l audit.Logged) error {
 	f.met = true
 	switch {
 	case f.position > 0 && l.Position > f.position && l.Token == "" && !l.Opened && l.Entry.N <= f.redis:
-		return fmt.Errorf("%w: entry %d was written anew after its N was deleted", errHole, l.Entry.N)
+		return fmt.Errorf("%w: entry %d: %w", errHole, l.Entry.N, errRewritten)
 	case l.Opened:
 		if l.Entry.Epoch >= f.epoch {
 			f.owner, f.epoch = l.Token, l.Entry.Epoch

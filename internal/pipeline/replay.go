@@ -25,8 +25,9 @@ type replay struct {
 	standing  audit.Standing
 
 	batch   []audit.Logged
-	fresh   bool // the checkpoint is to be emptied before the first entry
-	entries int  // that were stored
+	fresh   bool  // the checkpoint is to be emptied before the first entry
+	entries int   // that were stored
+	stored  int64 // number of the last of these
 }
 
 // onward stores the entries that follow upon the checkpoint, and returns the number at which the stream stands.
@@ -44,24 +45,49 @@ func (p *replay) onward(ctx context.Context, c audit.Checkpoint) (int64, error) 
 	return n, p.store(ctx)
 }
 
-// anew empties the checkpoint, rebuilds it from the journal's beginning and returns the number at which the stream
-// stands. False means that the journal holds nothing of the stream that counts, and nothing was changed.
-func (p *replay) anew(ctx context.Context) (int64, bool, error) {
+// origin is what a checkpoint comes from.
+type origin int
+
+const (
+	fromCheckpoint origin = iota // the checkpoint, and what follows upon it in the journal
+	fromBoth                     // the checkpoint, and a journal that was made again since
+	fromJournal                  // the journal: the checkpoint was emptied
+	fromNothing                  // neither: the journal holds nothing of the stream that counts, and nothing was changed
+)
+
+// anew brings a checkpoint that the journal does not fit to up to date from the journal's beginning, and returns the
+// number at which the stream stands. Redis is the number of the checkpoint, -1 if there is none, and why says what does
+// not fit.
+//
+// The checkpoint is kept if somebody deleted the journal's topic, and it was made again: such a journal begins in the
+// middle of the history, and with the entry that follows upon the checkpoint at the latest.
+func (p *replay) anew(ctx context.Context, redis int64, why error) (int64, origin, error) {
 	// A journal that does not tell everything must not take away what the checkpoint has.
-	counted := false
-	n, err := p.read(ctx, 0, newFold(p.standing.N, -1, func(audit.Logged) error { counted = true; return nil }))
+	first := int64(-1)
+	n, err := p.read(ctx, 0, newFold(p.standing.N, -1, func(l audit.Logged) error {
+		if first < 0 {
+			first = l.Entry.N
+		}
+		return nil
+	}))
 	if errors.Is(err, errHole) {
 		err = fmt.Errorf("%w: %s", err, hintHole)
 	}
-	if err != nil || !counted {
-		return max(n, p.standing.N), false, err
+	if err != nil || first < 0 {
+		return max(n, p.standing.N), fromNothing, err
 	}
-	p.fresh, p.batch, p.entries = true, nil, 0
-	n, err = p.read(ctx, 0, p.fold(ctx, -1))
+	from := fromJournal
+	if redis = max(redis, p.stored); first > 1 && first <= redis+1 && redis <= n && !errors.Is(why, errRewritten) {
+		from = fromBoth
+	} else {
+		redis = -1
+	}
+	p.fresh, p.batch, p.entries = from == fromJournal, nil, 0
+	n, err = p.read(ctx, 0, p.fold(ctx, redis))
 	if err == nil {
 		err = p.store(ctx)
 	}
-	return n, true, err
+	return n, from, err
 }
 
 const hintHole = "somebody deleted entries of the journal's topic. Bring them back, or give up what is known of the stream " +
@@ -125,6 +151,7 @@ func (p *replay) store(ctx context.Context) error {
 		return fmt.Errorf("rebuild checkpoint: %w", err)
 	}
 	p.entries += len(p.batch)
+	p.stored = p.batch[len(p.batch)-1].Entry.N
 	p.batch = p.batch[:0]
 	return nil
 }

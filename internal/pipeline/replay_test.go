@@ -168,6 +168,40 @@ func TestDeletedJournalBeginsAnew(t *testing.T) {
 	})
 }
 
+// A journal that is deleted under a live owner goes on in a new one, in the middle of whatever was to be written: the
+// checkpoint keeps what stood in the old one.
+func TestJournalIsDeletedUnderItsOwner(t *testing.T) {
+	for _, lost := range []bool{false, true} { // the answer to the first commit in the new one
+		for _, others := range [][2]int64{{0, 0}, {1000, 0}, {0, 1000}} { // messages of other streams in the new one, before this one's and behind
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				j := newJournal(w)
+				w.grow(time.Now().Add(-30*time.Minute), 90)
+				w.runJournal(t, j, 10*time.Minute)
+				from := j.kafka.N + 5
+				j.before = func(n int64) error {
+					if n == from {
+						j.begin(others[0], others[1])
+					}
+					return nil
+				}
+				j.after = func(n int64) error {
+					if n == from && lost {
+						return errors.New("the answer is lost")
+					}
+					return nil
+				}
+				w.runJournal(t, j, 20*time.Minute)
+				if j.log[0].Entry.N != from {
+					t.Fatalf("the new journal begins with entry %d, want %d", j.log[0].Entry.N, from)
+				}
+				w.runJournal(t, j, time.Hour)
+				w.check(t)
+			})
+		}
+	}
+}
+
 func TestCheckpointOfAnotherKafkaIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()

@@ -106,28 +106,34 @@ func (r *Runner) catchUp(ctx context.Context, p *replay, t *taken, ok bool) (n i
 			return 0, false, err
 		}
 	}
-	if why := err; !ok || why != nil {
-		found := false
-		if n, found, err = p.anew(ctx); err != nil {
+	why, from := err, fromCheckpoint
+	if !ok || why != nil {
+		if n, from, err = p.anew(ctx, redis, why); err != nil {
 			return 0, false, err
 		}
-		if !found { // all entries have expired, or there never was one, or the topic was made again
-			t.checkpoint.Snapshot = time.Time{}
-			return n, ok && n <= redis, nil
-		}
+	}
+	switch from {
+	case fromNothing: // all entries have expired, or there never was one, or the topic was made again
+		t.checkpoint.Snapshot = time.Time{}
+		return n, ok && n <= redis, nil
+	case fromJournal:
 		t.rebuilt = fmt.Sprintf("the checkpoint was rebuilt from %d entries of the journal in %s; nothing is published again",
 			p.entries, time.Since(began).Round(time.Millisecond))
 		p.report.log.Warn("checkpoint was lost, and rebuilt from the journal", "entries", p.entries, "took", time.Since(began), "reason", why)
-	}
-	if p.entries == 0 && t.rebuilt == "" {
-		return n, true, nil
-	}
-	if t.rebuilt == "" {
+	case fromBoth:
+		p.report.log.Warn("journal was made again, and goes on where the checkpoint stands", "entries", p.entries, "took", time.Since(began))
+	case fromCheckpoint:
+		if p.entries == 0 {
+			return n, true, nil
+		}
 		p.report.log.Info("checkpoint was brought up to date from the journal", "entries", p.entries, "took", time.Since(began))
 	}
 	ok, err = r.load(ctx, p.report, t, 0)
 	if err == nil && (!ok || t.checkpoint.N != n) {
 		err = fmt.Errorf("load checkpoint: %w", audit.ErrLost)
+	}
+	if from == fromBoth {
+		t.checkpoint.Snapshot = time.Time{} // the new journal has to tell what only the old one told
 	}
 	return n, ok, err
 }
