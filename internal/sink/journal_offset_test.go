@@ -26,8 +26,8 @@ func TestOffsetsOfANewerVersionAreRefused(t *testing.T) {
 			set := func(metadata string) {
 				t.Helper()
 				transport := &kafka.Transport{}
-			defer transport.CloseIdleConnections()
-			client := &kafka.Client{Addr: kafka.TCP(b.Addresses()...), Transport: transport}
+				defer transport.CloseIdleConnections()
+				client := &kafka.Client{Addr: kafka.TCP(b.Addresses()...), Transport: transport}
 				journal := "journal." + topic
 				res, err := client.OffsetCommit(bounded(t), &kafka.OffsetCommitRequest{
 					GroupID: "g." + topic + "." + stream.Tenant.ID + "." + string(stream.ContentType), GenerationID: -1,
