@@ -42,8 +42,22 @@ func (d *deliveredOf) count(records map[string]bool, times int) (n int) {
 	return n
 }
 
+// corpse is a blob with a dead letter.
+type corpse struct {
+	id, cause string
+	failed    string // last
+}
+
+// malformed are blobs with dead letters that differ in nothing else.
+func malformed(ids []string) (all []corpse) {
+	for _, id := range ids {
+		all = append(all, corpse{id, "malformed", "2026-11-23T01:00:00Z"})
+	}
+	return all
+}
+
 // bury writes dead letters of blobs in one transaction.
-func bury(t *testing.T, s *stage.Stage, ids []string, commit kgo.TransactionEndTry) {
+func bury(t *testing.T, s *stage.Stage, blobs []corpse, commit kgo.TransactionEndTry) {
 	t.Helper()
 	client := s.Client(kgo.TransactionalID(testbed.Name(t)), kgo.DefaultProduceTopic(s.Topic("dead-letters")))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -51,16 +65,16 @@ func bury(t *testing.T, s *stage.Stage, ids []string, commit kgo.TransactionEndT
 	if err := client.BeginTransaction(); err != nil {
 		t.Fatal(err)
 	}
-	for _, id := range ids {
-		sum := sha256.Sum256([]byte(emulator.DefaultTenantID + "/" + emulator.Exchange + "\x00" + id + "\x00blob"))
-		value, err := json.Marshal(map[string]string{"content_id": id})
+	for _, b := range blobs {
+		sum := sha256.Sum256([]byte(emulator.DefaultTenantID + "/" + emulator.Exchange + "\x00" + b.id + "\x00blob"))
+		value, err := json.Marshal(map[string]string{"content_id": b.id})
 		if err != nil {
 			t.Fatal(err)
 		}
 		r := &kgo.Record{Key: []byte(hex.EncodeToString(sum[:16])), Value: value}
 		for name, text := range map[string]string{
-			"tenant": emulator.DefaultTenantID, "content_type": emulator.Exchange, "content_id": id, "kind": "blob", "cause": "malformed",
-			"attempts": "5", "first_failed": "2026-11-23T00:00:00Z", "last_failed": "2026-11-23T01:00:00Z",
+			"tenant": emulator.DefaultTenantID, "content_type": emulator.Exchange, "content_id": b.id, "kind": "blob", "cause": b.cause,
+			"attempts": "5", "first_failed": "2026-11-20T00:00:00Z", "last_failed": b.failed,
 		} {
 			r.Headers = append(r.Headers, kgo.RecordHeader{Key: name, Value: []byte(text)})
 		}
@@ -106,8 +120,8 @@ func TestRedriveSurvivesKills(t *testing.T) {
 			into[b.ContentID+" "+r] = true
 		}
 	}
-	bury(t, s, aborted, kgo.TryAbort)
-	bury(t, s, ids, kgo.TryCommit)
+	bury(t, s, malformed(aborted), kgo.TryAbort)
+	bury(t, s, malformed(ids), kgo.TryCommit)
 	redrive := func(more ...string) (string, error) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
