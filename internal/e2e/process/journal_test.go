@@ -93,18 +93,13 @@ func TestDeletedOffsetsRepeatAtMostATransaction(t *testing.T) {
 	await(s, c, 5000)
 	s.API.StopOffering()
 	s.Settled(2*time.Minute, c)
-	time.Sleep(3 * time.Second) // for what comes twice
-	v := s.Tally.Compare(s.API.Truth("", ""), nil)
-	c.Stop()
-	t.Logf("offered %d, delivered %d, repeated %d, lost %d", v.Offered, v.Delivered, v.Repeated, v.Lost)
-	if v.Lost > 0 || v.Repeated > streams*groupBlobs*blobRecords {
-		t.Errorf("lost %d, repeated %d", v.Lost, v.Repeated)
-	}
+	atMostATransaction(t, s, c)
 }
 
 // The journal's topic is deleted, and with it the numbers of the last entries: between two runs, and under a live
-// owner. Redis knows all, and a new journal begins.
-func TestDeletedJournalRepeatsNothing(t *testing.T) {
+// owner. Redis knows all, and a new journal begins. Only of a transaction that is just being committed then may be
+// unknown what became of it.
+func TestDeletedJournalRepeatsAtMostATransaction(t *testing.T) {
 	t.Parallel()
 	s := standing(t, 32, testbed.Redis(t).Addr, "")
 	client := s.Client()
@@ -114,12 +109,29 @@ func TestDeletedJournalRepeatsNothing(t *testing.T) {
 	deleteJournal(t, client, s)
 	c = s.Start("one", "")
 	await(s, c, 3000)
+	if v := s.Tally.Compare(s.API.Truth("", ""), nil); v.Repeated > 0 {
+		t.Errorf("%d records were repeated although nothing was under way", v.Repeated)
+	}
 	deleteJournal(t, client, s)
 	await(s, c, 6000)
 	c.Kill()
 	c = s.Start("one", "")
 	await(s, c, 7000)
-	once(t, s, c)
+	s.API.StopOffering()
+	s.Settled(2*time.Minute, c)
+	atMostATransaction(t, s, c)
+}
+
+// atMostATransaction expects that every record was delivered, and of each stream one transaction twice at most.
+func atMostATransaction(t *testing.T, s *stage.Stage, c *stage.Connector) {
+	t.Helper()
+	time.Sleep(3 * time.Second) // for what comes twice
+	v := s.Tally.Compare(s.API.Truth("", ""), nil)
+	c.Stop()
+	t.Logf("offered %d, delivered %d, repeated %d, lost %d", v.Offered, v.Delivered, v.Repeated, v.Lost)
+	if v.Lost > 0 || v.Repeated > streams*groupBlobs*blobRecords {
+		t.Errorf("lost %d, repeated %d", v.Lost, v.Repeated)
+	}
 }
 
 // Two instances without a group take every stream from each other, again and again, at the same time.
