@@ -64,8 +64,9 @@ func deleteJournal(t *testing.T, client *kgo.Client, s *stage.Stage) {
 	}
 }
 
-// The numbers of the last entries are deleted: between two runs, under a live owner, and together with all that Redis
-// knows. Only then a stream's last transaction may come again, since nobody knows whether it was committed.
+// The numbers of the last entries are deleted: between two runs, under a live owner, after a kill, and together with all
+// that Redis knows. Then a stream's last transaction may come again, since nobody knows whether it was committed unless
+// Redis has it.
 func TestDeletedOffsetsRepeatAtMostATransaction(t *testing.T) {
 	t.Parallel()
 	server := testbed.OwnRedis(t)
@@ -79,13 +80,13 @@ func TestDeletedOffsetsRepeatAtMostATransaction(t *testing.T) {
 	await(s, c, 2000)
 	deleteOffsets(t, client, s)
 	await(s, c, 3000)
+	if v := s.Tally.Compare(s.API.Truth("", ""), nil); v.Repeated > 0 {
+		t.Errorf("%d records were repeated although Redis knew all", v.Repeated)
+	}
 	c.Kill()
 	deleteOffsets(t, client, s)
 	c = s.Start("one", "")
 	await(s, c, 4000)
-	if v := s.Tally.Compare(s.API.Truth("", ""), nil); v.Repeated > 0 {
-		t.Errorf("%d records were repeated although Redis knew all", v.Repeated)
-	}
 	c.Kill()
 	deleteOffsets(t, client, s)
 	newVault(t, server.Addr).flush()
@@ -93,7 +94,7 @@ func TestDeletedOffsetsRepeatAtMostATransaction(t *testing.T) {
 	await(s, c, 5000)
 	s.API.StopOffering()
 	s.Settled(2*time.Minute, c)
-	atMostATransaction(t, s, c)
+	mostlyOnce(t, s, c, 2)
 }
 
 // The journal's topic is deleted, and with it the numbers of the last entries: between two runs, and under a live
@@ -119,17 +120,17 @@ func TestDeletedJournalRepeatsAtMostATransaction(t *testing.T) {
 	await(s, c, 7000)
 	s.API.StopOffering()
 	s.Settled(2*time.Minute, c)
-	atMostATransaction(t, s, c)
+	mostlyOnce(t, s, c, 1)
 }
 
-// atMostATransaction expects that every record was delivered, and of each stream one transaction twice at most.
-func atMostATransaction(t *testing.T, s *stage.Stage, c *stage.Connector) {
+// mostlyOnce expects that every record was delivered, and not more twice than a transaction of each stream for each doubt.
+func mostlyOnce(t *testing.T, s *stage.Stage, c *stage.Connector, doubts int) {
 	t.Helper()
 	time.Sleep(3 * time.Second) // for what comes twice
 	v := s.Tally.Compare(s.API.Truth("", ""), nil)
 	c.Stop()
 	t.Logf("offered %d, delivered %d, repeated %d, lost %d", v.Offered, v.Delivered, v.Repeated, v.Lost)
-	if v.Lost > 0 || v.Repeated > streams*groupBlobs*blobRecords {
+	if v.Lost > 0 || v.Repeated > doubts*streams*groupBlobs*blobRecords {
 		t.Errorf("lost %d, repeated %d", v.Lost, v.Repeated)
 	}
 }
