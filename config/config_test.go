@@ -301,4 +301,7 @@ checkpoint: {redis: {username: u, password: hush-hush}}
 	if diff := cmp.Diff(string(want), out); diff != "" {
 		t.Errorf("(-want +got; rewrite with -update):\n%s", diff)
 	}
+	if diff := cmp.Diff(out, printed(t, parse(t, out))); diff != "" {
+		t.Errorf("what is printed, read again and printed: %s", diff)
+	}
 }
