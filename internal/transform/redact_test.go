@@ -16,6 +16,8 @@ const marked = `{"CreationTime":"2026-01-05T08:00:00","Id":"mark-Id","RecordType
 "UserType":"mark","UserKey":"mark","Workload":"mark-Workload","ResultStatus":"mark","ObjectId":"mark","UserId":"mark@contoso.com",
 "ClientIP":"mark","Scope":"mark","Actor":[{"ID":"mark","Type":5}],"Target":[{"ID":"mark"}],"Parameters":[{"Name":"Password","Value":"mark"}],
 "ExtendedProperties":[{"Name":"additionalDetails","Value":"{\"User-Agent\":\"mark\"}"}],"Item":{"Subject":"mark"},"Data":"{\"ip\":\"mark\"}",
+"ModifiedProperties":[{"Name":"SignIn","NewValue":"\"{\\\"ip\\\":\\\"mark\\\"}\"","OldValue":"\ufeff [{\"ip\":\"mark\"}]"}],
+"Matches":"\"{\\\"DetectedValues\\\":[{\\\"Value\\\":\\\"mark\\\"}]}\"",
 "PolicyDetails":[{"Rules":[{"ConditionsMatched":{"SensitiveInformation":[{"SensitiveInformationDetections":{"DetectedValues":[{"Name":"mark","Value":"mark"}]}}]}}]}]}`
 
 var redacted = []string{

@@ -151,6 +151,46 @@ func hashless(v any) any {
 	return object
 }
 
+// FuzzTexts plants a mark in a field, in JSON that was written as a text up to seven times, with something before and
+// behind it, and cut off.
+func FuzzTexts(f *testing.F) {
+	f.Add("", "", uint8(2), uint8(0))
+	f.Add("\ufeff \n", "", uint8(1), uint8(2))
+	f.Add("\t\u00a0", " and more", uint8(7), uint8(1))
+	f.Add("", `"},[\`, uint8(5), uint8(0))
+	rules := []redact.Config{config("**.ClientIP"), config("remove:**.ClientIP"), config("x.ClientIP"), config("remove:x.ClientIP")}
+	f.Fuzz(func(t *testing.T, before, behind string, times, cut uint8) {
+		if strings.TrimLeft(before, " \t\r\n\ufeff\u00a0") != "" || strings.Contains(behind, mark) {
+			t.Skip("no white space before it")
+		}
+		text := before + `{"a":1,"clientIP":"` + mark + `"}` + behind
+		text = text[:max(len(text)-int(cut), 0)]
+		for range times % 8 {
+			quoted, err := json.Marshal(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text = string(quoted)
+		}
+		quoted, err := json.Marshal(map[string]string{"x": text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range rules {
+			r := redactor(t, c).Record(blob, read(t, string(quoted)))
+			if bytes.Contains(r.Raw, []byte(mark)) || !json.Valid(r.Raw) {
+				t.Fatalf("%s with %s became %s", quoted, c.Fields[0], r.Raw)
+			}
+			if again := redactor(t, c).Record(blob, r); !bytes.Equal(again.Raw, r.Raw) {
+				t.Fatalf("%s became %s the second time", r.Raw, again.Raw)
+			}
+		}
+	})
+}
+
+// mark is what must not be seen.
+const mark = "4111-1111"
+
 // FuzzPath checks that no path makes trouble.
 func FuzzPath(f *testing.F) {
 	f.Add("UserId")

@@ -12,9 +12,10 @@
 // texts and numbers within are hashed; the names of its members stay. An empty text and null have nothing to hide. A value
 // that is such a hash already stays one, so that a record that goes through here twice does not change.
 //
-// Microsoft writes JSON into texts, too: a path that leads on into a text goes through the JSON in it. If it is no
-// JSON, nobody knows where the field is, and the whole text is hashed, or null takes its place. The same happens to what
-// is nested too deep to be looked through.
+// Microsoft writes JSON into texts, too, and texts that hold JSON into those: a path that leads on into a text goes through
+// the JSON in it. If it is no JSON, nobody knows where the field is, and the whole text is hashed, or null takes its place.
+// The same happens to what is nested too deep to be looked through, and to a text that begins as JSON does, is none, and
+// has a name in it that is meant at any depth.
 package redact
 
 import (
