@@ -1,6 +1,7 @@
 package transform
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -17,14 +18,11 @@ func ParseRecordType(s string) (int, error) {
 	if s == "" {
 		return 0, errors.New("is empty: write a record type's number or name, or leave the entry out")
 	}
-	if n, err := strconv.ParseInt(s, 10, 32); err == nil {
-		if n < 0 {
-			return 0, fmt.Errorf("%q is no record type: numbers start at 0", s)
-		}
-		return int(n), nil
-	}
-	if n, ok := facts.RecordTypeNumber(s); ok {
+	if n, ok := recordType([]byte(s)); ok {
 		return n, nil
+	}
+	if _, err := strconv.ParseInt(s, 10, 32); err == nil {
+		return 0, fmt.Errorf("%q is no record type: numbers start at 0", s)
 	}
 	if near := nearRecordTypes(s); len(near) > 0 {
 		return 0, fmt.Errorf("record type %q is unknown: did you mean %s? A number is taken too",
@@ -38,6 +36,9 @@ func nearRecordTypes(s string) []string {
 	type candidate struct {
 		name     string
 		distance int
+	}
+	if len(s) > facts.MaxRecordType {
+		return nil
 	}
 	s = strings.ToLower(s)
 	var found []candidate
@@ -83,16 +84,20 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-// recordType reads the RecordType of a record: a number, a number in quotes, or a name.
+// recordType reads the RecordType of a record: a number, a number in quotes, or a name. It is asked several times for each
+// record, whatever stands there.
 func recordType(text []byte) (int, bool) {
 	if n, ok := digits(text); ok {
 		return n, true
 	}
-	if len(text) == 0 {
+	if len(text) == 0 || len(text) > facts.MaxRecordType {
 		return 0, false
 	}
-	n, err := ParseRecordType(string(text))
-	return n, err == nil
+	if n, ok := facts.RecordTypeNumber(text); ok {
+		return n, true
+	}
+	n, err := strconv.ParseInt(string(bytes.TrimSpace(text)), 10, 32)
+	return int(n), err == nil && n >= 0
 }
 
 // digits reads a decimal number of up to nine digits.

@@ -143,7 +143,7 @@ func (e *Encoder) recordType(n tree.Node) (int64, bool) {
 	if e.tree.Kind(n) != tree.String {
 		return 0, false
 	}
-	number, ok := facts.RecordTypeNumber(string(e.tree.Text(n)))
+	number, ok := facts.RecordTypeNumber(e.tree.Text(n))
 	return int64(number), ok
 }
 

@@ -14,6 +14,10 @@ import (
 //go:embed record-types.tsv
 var recordTypeTSV string
 
+// MaxRecordType is how long a record type's name or number is at most, in bytes and with the spaces around it: a record may
+// say anything in its place, at any length, and must not take longer for it.
+const MaxRecordType = 100
+
 // formerRecordTypes are names that Microsoft has changed since, in lower case.
 var formerRecordTypes = map[string]int{"workplaceanalytics": 44}
 
@@ -46,11 +50,14 @@ func RecordTypeName(number int) (string, bool) {
 }
 
 // RecordTypeNumber returns the number of a record type's name or former name, in any letter case.
-func RecordTypeNumber(name string) (int, bool) {
-	name = strings.ToLower(strings.TrimSpace(name))
-	if n, ok := formerRecordTypes[name]; ok {
+func RecordTypeNumber[T string | []byte](name T) (int, bool) {
+	if len(name) > MaxRecordType {
+		return 0, false
+	}
+	folded := strings.ToLower(strings.TrimSpace(string(name)))
+	if n, ok := formerRecordTypes[folded]; ok {
 		return n, true
 	}
-	n, ok := recordTypes().numbers[name]
+	n, ok := recordTypes().numbers[folded]
 	return n, ok
 }

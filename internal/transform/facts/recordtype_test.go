@@ -34,6 +34,11 @@ func TestRecordTypes(t *testing.T) {
 	if rows := strings.Count(recordTypeTSV, "\n") - 1; len(table.names) != rows || len(table.numbers) != rows {
 		t.Errorf("%d rows give %d numbers and %d names", rows, len(table.names), len(table.numbers))
 	}
+	for name := range table.numbers {
+		if len(name) > MaxRecordType/2 {
+			t.Errorf("%s is too long for MaxRecordType", name)
+		}
+	}
 	if _, ok := RecordTypeName(5); ok {
 		t.Error("record type 5 has a name")
 	}

@@ -118,7 +118,7 @@ func (e *Encoder) typeOf(n tree.Node) int {
 	if i, ok := e.record.Int(n); ok && i == int64(int32(i)) {
 		return int(i)
 	}
-	if i, ok := facts.RecordTypeNumber(string(e.record.Text(n))); ok {
+	if i, ok := facts.RecordTypeNumber(e.record.Text(n)); ok {
 		return i
 	}
 	return -1
