@@ -126,6 +126,7 @@ func newTopicNames(template Topic, bound *TopicBound) topicNames {
 
 func (n *topicNames) name(r *audit.Record) string {
 	n.scratch = n.template.render(n.scratch[:0], r.Text(audit.FieldWorkload), r.Text(audit.FieldRecordType))
+	n.scratch = n.scratch[:min(len(n.scratch), maxTopic)] // the rest makes no difference
 	if name, ok := n.names[string(n.scratch)]; ok {
 		return name
 	}
@@ -164,11 +165,14 @@ func finishTopic(rendered []byte) string {
 	return name
 }
 
-// appendTopicPart appends a placeholder's value, with an underscore for every character that Kafka does not take.
+// appendTopicPart appends a placeholder's value, with an underscore for every character that Kafka does not take, and no
+// more of it than a name may have.
 func appendTopicPart(dst, value []byte) []byte {
 	start := len(dst)
 	for _, c := range bytes.TrimSpace(value) {
 		switch {
+		case len(dst)-start == maxTopic:
+			return dst
 		case legal(c):
 			dst = append(dst, c)
 		case c&0xC0 != 0x80: // the first byte of a character

@@ -91,9 +91,60 @@ func TestRememberedTopicsAreBounded(t *testing.T) {
 	}
 }
 
+// TestRememberedTopicsAreShort gives a field that is much longer than a name may be, and differs only where it is cut.
+func TestRememberedTopicsAreShort(t *testing.T) {
+	o := options()
+	o.Topic = "o365.{workload}.{record_type}.x"
+	x := transformer(t, o)
+	long := strings.Repeat("w", 1<<20)
+	for i := range 3 {
+		r := record(fmt.Sprintf(`{"Workload":"%s%d","RecordType":"%s"}`, long, i, long))
+		if got, want := event(t, x, r).Topic, ("o365." + long)[:maxTopic]; got != want {
+			t.Fatalf("topic = %q, want %q", got, want)
+		}
+	}
+	if len(x.topics.names) != 1 || cap(x.topics.scratch) > 4*maxTopic {
+		t.Errorf("%d names are remembered, with %d bytes beside", len(x.topics.names), cap(x.topics.scratch))
+	}
+	for rendered := range x.topics.names {
+		if len(rendered) > maxTopic {
+			t.Errorf("%d bytes are remembered for a name", len(rendered))
+		}
+	}
+}
+
+// inFull renders a name as if there were no limit, and cuts it off then.
+func inFull(t Topic, workload string) string {
+	var name strings.Builder
+	for _, p := range t.parts {
+		value := strings.TrimSpace(workload)
+		if p.placeholder != perRecord {
+			value = p.text
+		}
+		if p.placeholder > perRecord {
+			value = unknownTopicPart
+		}
+		from := name.Len()
+		for i := range len(value) {
+			switch c := value[i]; {
+			case legal(c):
+				name.WriteByte(c)
+			case c < 0x80 || c >= 0xC0:
+				name.WriteByte('_')
+			}
+		}
+		if name.Len() == from {
+			name.WriteString(unknownTopicPart)
+		}
+	}
+	return finishTopic([]byte(name.String()))
+}
+
 func FuzzTopic(f *testing.F) {
 	f.Add("o365.{tenant_name}.{workload}", "Exchange", "x y")
 	f.Add("{record_type}{workload}", "", "..")
+	f.Add("{workload}.{record_type}", "", strings.Repeat("\u00e9", 248))
+	f.Add("{tenant_name}.{workload}.x", strings.Repeat("n", 400), strings.Repeat("\u00e9", 400))
 	f.Fuzz(func(t *testing.T, template, name, workload string) {
 		topic, err := ParseTopic(template)
 		if err != nil {
@@ -107,6 +158,9 @@ func FuzzTopic(f *testing.F) {
 		got := n.name(r)
 		if got == "" || len(got) > maxTopic || got == "." || got == ".." {
 			t.Fatalf("topic %q", got)
+		}
+		if want := inFull(n.template, workload); got != want {
+			t.Fatalf("topic %q, want %q", got, want)
 		}
 		for i := range len(got) {
 			if !legal(got[i]) {
