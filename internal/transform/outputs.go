@@ -1,6 +1,7 @@
 package transform
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"time"
@@ -22,8 +23,14 @@ type Outputs struct {
 	filter  *Filter
 	list    []*Transformer
 	events  []audit.Event
-	made    []int // by event: the output that made it
+	made    []origin // of the events
 	dropped []string
+}
+
+// origin is what an event was made of.
+type origin struct {
+	by   *Transformer
+	seen *audit.Record // as far as it is not redacted
 }
 
 // NewOutputs checks the options and returns a function that makes an Outputs for each goroutine. The error names every
@@ -62,32 +69,34 @@ func NewOutputs(o OutputsOptions) (func() *Outputs, error) {
 // changed.
 func (o *Outputs) Headers(b audit.Blob) []audit.Header { return o.list[0].Headers(b) }
 
-// Events turns a record into its events, at most one for each output, and one for each topic and format. Dropped names
-// the filters' lists because of which an output, or all of them, have none. The slices, and those of the events, are
-// valid until the next call, and no longer than the record's.
+// Events turns a record into its events, at most one for each output. Where outputs would put the same event into the same
+// topic, it is there once. Dropped names the filters' lists because of which an output, or all of them, have none. The
+// slices, and those of the events, are valid until the next call, and no longer than the record's.
 func (o *Outputs) Events(b audit.Blob, r *audit.Record) (events []audit.Event, dropped []string, err error) {
 	o.events, o.made, o.dropped = o.events[:0], o.made[:0], o.dropped[:0]
 	if key := o.filter.DroppedBy(r); key != "" {
 		o.dropped = append(o.dropped, key)
 		return nil, o.dropped, nil
 	}
-	for i, t := range o.list {
+	for _, t := range o.list {
 		if key := t.filter.DroppedBy(r); key != "" {
 			o.dropped = append(o.dropped, key)
 			continue
 		}
 		seen := t.redact.Record(b, r)
-		if topic := t.topicOf(seen); !o.has(i, topic) {
-			o.events, o.made = append(o.events, t.event(b, seen, topic)), append(o.made, i)
+		if topic, from := t.topicOf(seen), (origin{t, seen}); !o.has(b, topic, from) {
+			o.events, o.made = append(o.events, t.event(b, seen, topic)), append(o.made, from)
 		}
 	}
 	return o.events, o.dropped, nil
 }
 
-// has reports whether an earlier output has put the record into the topic, in the same format.
-func (o *Outputs) has(output int, topic string) bool {
+// has reports whether an earlier output has put the same into the topic. Two events are the same if they have the same key
+// and were made in the same form of the same bytes; the time at which they were made is not compared.
+func (o *Outputs) has(b audit.Blob, topic string, from origin) bool {
 	for i, e := range o.events {
-		if e.Topic == topic && o.list[o.made[i]].format == o.list[output].format {
+		if e.Topic == topic && o.made[i].by.like(from.by) && bytes.Equal(o.made[i].seen.Raw, from.seen.Raw) &&
+			bytes.Equal(e.Key, from.by.key(b, from.seen)) {
 			return true
 		}
 	}

@@ -96,7 +96,7 @@ func TestEventsOfARecordAreWhole(t *testing.T) {
 	}
 }
 
-func TestOneEventForEachTopicAndFormat(t *testing.T) {
+func TestTheSameEventIsThereOnce(t *testing.T) {
 	x := outputs(t, OutputsOptions{Outputs: outputList(t, `
 - {format: raw, topic: o365.Exchange, filter: {operations: [Send]}}
 - {format: raw, topic: "o365.{workload}", filter: {workloads: [Exchange]}}
@@ -110,6 +110,37 @@ func TestOneEventForEachTopicAndFormat(t *testing.T) {
 		if diff := cmp.Diff(want, told(t, x, text)); diff != "" {
 			t.Errorf("events of %s, -want +got:\n%s", text, diff)
 		}
+	}
+}
+
+// TestOutputsThatMeetInATopic has templates that lead several outputs to one topic: what differs goes out, whatever the
+// order, and what is the same is there once.
+func TestOutputsThatMeetInATopic(t *testing.T) {
+	const user = `{"Id":"m","CreationTime":"2026-01-05T08:00:00","Workload":"Exchange","UserId":"a"}`
+	const nobody = `{"Id":"m","CreationTime":"2026-01-05T08:00:00","Workload":"Exchange"}`
+	for name, test := range map[string]struct{ first, second, record, want string }{
+		"one redacts":       {`format: raw`, `format: raw, redact: {fields: ["remove:UserId"]}`, user, "m=" + user + " m=" + nobody},
+		"the first redacts": {`format: raw, redact: {fields: ["remove:UserId"]}`, `format: raw`, user, "m=" + nobody + " m=" + user},
+		"nothing to redact": {`format: raw, redact: {fields: ["remove:UserId"]}`, `format: raw`, nobody, "m=" + nobody},
+		"both redact it":    {`format: raw, redact: {fields: ["remove:UserId"]}`, `format: raw, redact: {fields: ["remove:**.UserId"]}`, user, "m=" + nobody},
+		"other keys":        {`format: raw`, `format: raw, key: user`, user, "m=" + user + " a=" + user},
+		"keys alike":        {`format: raw`, `format: raw, key: user`, nobody, "m=" + nobody},
+		"no key":            {`format: raw, key: none`, `format: raw`, nobody, "=" + nobody + " m=" + nobody},
+		"other headers":     {`format: raw`, `format: raw, cloudevents: true`, nobody, "m=" + nobody + " m=" + nobody},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := outputs(t, OutputsOptions{Outputs: outputList(t, `
+- {topic: "o365.{workload}", `+test.first+`}
+- {topic: o365.Exchange, `+test.second+`}`)})
+			events, dropped, err := x.Events(blob, record(test.record))
+			var got []string
+			for _, e := range events {
+				got = append(got, string(e.Key)+"="+string(e.Value))
+			}
+			if diff := cmp.Diff(test.want, strings.Join(got, " ")); diff != "" || len(dropped) > 0 || err != nil {
+				t.Errorf("events, -want +got:\n%s%v %v", diff, dropped, err)
+			}
+		})
 	}
 }
 

@@ -5,6 +5,7 @@
 package transform
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -183,6 +184,11 @@ func (t *Transformer) Event(b audit.Blob, r *audit.Record) (audit.Event, bool, e
 	}
 	r = t.redact.Record(b, r)
 	return t.event(b, r, t.topicOf(r)), true, nil
+}
+
+// like reports whether another transformer gives events the same form.
+func (t *Transformer) like(other *Transformer) bool {
+	return t.format == other.format && bytes.Equal(t.kind, other.kind) && t.rawData == other.rawData && t.cloud == other.cloud
 }
 
 // topicOf returns the topic of a record's event.
