@@ -1,6 +1,7 @@
 package transform
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 
@@ -86,5 +87,26 @@ func TestBufferOfHugeRecordIsNotKept(t *testing.T) {
 	event(t, x, record(signIn))
 	if cap(x.value) > keepBuffer {
 		t.Errorf("after a huge record the buffer still has %d bytes", cap(x.value))
+	}
+}
+
+// TestLargeTextIsCopiedOnce has a member that is asked for many times, of several MB and with one escape. Most that an event
+// of it takes is the event itself, in a buffer that grows.
+func TestLargeTextIsCopiedOnce(t *testing.T) {
+	text := strings.Repeat("x", 4<<20)
+	for name, most := range map[string]float64{"UserId": 25, "ClientIP": 4, "ResultStatus": 4} { // bytes for one of the record
+		raw := `{"CreationTime":"2026-01-05T08:00:00","Id":"1","RecordType":15,"Operation":"UserLoggedIn","` + name + `":"\"` + text + `"}`
+		for _, format := range []string{FormatECS, FormatOCSF} {
+			o := options()
+			o.Output.Format = format
+			x, r := transformer(t, o), record(raw)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			event(t, x, r)
+			runtime.ReadMemStats(&after)
+			if times := float64(after.TotalAlloc-before.TotalAlloc) / float64(len(raw)); times > most {
+				t.Errorf("%s of a large %s: %.1f bytes for each of the record, want %v at most", format, name, times, most)
+			}
+		}
 	}
 }

@@ -23,12 +23,15 @@ func (t *Tree) Parse(text []byte) error {
 		t.nodes = nil
 	}
 	t.nodes = append(t.nodes[:0], node{}, node{})
-	t.names, t.scratch = t.names[:0], t.scratch[:0]
+	t.names, t.scratch, t.texts = t.names[:0], t.scratch[:0], t.texts[:0]
 	if cap(t.names) > keepScratch {
 		t.names = nil
 	}
 	if cap(t.scratch) > keepScratch {
 		t.scratch = nil
+	}
+	if cap(t.texts) > keepNodes {
+		t.texts = nil
 	}
 	end, err := t.value(t.space(0), root, 1)
 	if err == nil && t.space(end) != len(text) {

@@ -23,12 +23,13 @@
 //     have a text and no members.
 //
 // The memory of a tree is bounded, whatever the text is: MaxNodes values of 28 bytes, and the texts whose escapes had
-// to be resolved.
+// to be resolved, once each.
 package tree
 
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -95,7 +96,11 @@ type node struct {
 	next              Node   // what follows behind all that lies within
 	kind              Kind
 	flags             uint8
+	text              uint16 // number of the string in Tree.texts, from 1 on; 0: its escapes were not resolved yet
 }
+
+// stretch is a part of Tree.scratch.
+type stretch struct{ start, end int }
 
 // Tree is a JSON text taken apart. The zero value is ready for Parse. One goroutine at a time may use it.
 type Tree struct {
@@ -104,6 +109,7 @@ type Tree struct {
 	nodes   []node
 	names   []byte // names whose escapes were resolved
 	scratch []byte // texts whose escapes were resolved
+	texts   []stretch
 	seen    Names
 }
 
@@ -205,9 +211,20 @@ func (t *Tree) Text(n Node) []byte {
 	case t.valid && v.flags&escaped == 0:
 		return t.text[v.start+1 : v.end-1 : v.end-1]
 	}
+	if v.text == 0 {
+		t.resolve(v)
+	}
+	found := t.texts[v.text-1]
+	return t.scratch[found.start:found.end:found.end]
+}
+
+// resolve puts a string into scratch, escapes resolved, once for all who ask.
+func (t *Tree) resolve(v *node) {
+	inside := t.text[v.start+1 : v.end-1]
 	start := len(t.scratch)
-	t.scratch = appendUnescaped(t.scratch, t.text[v.start+1:v.end-1])
-	return t.scratch[start:len(t.scratch):len(t.scratch)]
+	t.scratch = appendUnescaped(slices.Grow(t.scratch, len(inside)), inside)
+	t.texts = append(t.texts, stretch{start, len(t.scratch)})
+	v.text = uint16(len(t.texts)) // there are fewer than MaxNodes
 }
 
 // Int returns an integer, also one in quotes; false if it is none, or not within 64 bits.

@@ -24,6 +24,38 @@ func parse(t testing.TB, text string) *tree.Tree {
 	return &parsed
 }
 
+// TestTextsAreResolvedOnce asks many times, and mixed, for texts that do not stand in the text as they are.
+func TestTextsAreResolvedOnce(t *testing.T) {
+	long := strings.Repeat("x", 1<<16)
+	var x tree.Tree
+	for _, text := range []string{
+		`{"a":"\"` + long + `","b":"c\nd","e":"f"}`,
+		`{"e":"\u0066","b":"c\u000ad","a":"` + long + `","g":"\n"}`,
+		"{\"b\":\"\xff\",\"a\":\"" + long + "\",\"e\":\"f\"}",
+	} {
+		if err := x.Parse([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		var want map[string]string
+		if err := json.Unmarshal([]byte(text), &want); err != nil {
+			t.Fatal(err)
+		}
+		first := map[string][]byte{}
+		for range 3 {
+			for name, w := range want {
+				got := x.Text(x.Get(x.Root(), name))
+				if string(got) != w {
+					t.Fatalf("text of %s in %.60q is %.60q, want %.60q", name, text, got, w)
+				}
+				if before, ok := first[name]; ok && &before[0] != &got[0] {
+					t.Errorf("%s in %.60q was resolved again", name, text)
+				}
+				first[name] = got
+			}
+		}
+	}
+}
+
 func TestLookUp(t *testing.T) {
 	x := parse(t, ` {"Id":"a\u0062c\n","RecordType":50,"User\u0049d":"x@y","Big":12345678901234567890123,"Empty":{},
 		"List":[1,"two",null,{"Name":"n","Value":[true,false]}],"Null":null,"Digits":"42","Low":"-9223372036854775808"} `)
