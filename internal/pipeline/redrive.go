@@ -105,12 +105,8 @@ func (r *redriving) partition(ctx context.Context, at audit.LetterRange) (err er
 
 // letter puts back one letter, unless there is a reason not to.
 func (r *redriving) letter(ctx context.Context, l audit.Letter) error {
-	if r.known(l) {
-		r.skips.Known++
-		return nil
-	}
 	j := job{blob: l.Blob, letter: &l, redrive: r, slots: r.slots}
-	claimed, err := r.claim(ctx, j.hash())
+	claimed, err := r.claim(ctx, j)
 	switch {
 	case err != nil:
 		return err
@@ -132,25 +128,47 @@ func (r *redriving) letter(ctx context.Context, l audit.Letter) error {
 	return nil
 }
 
-// claim reports whether the letter is ours to put back. It is not while its blob is pending, or is just being read for
-// the first time. A listing that only finds out that the blob is done already is waited for.
-func (r *redriving) claim(ctx context.Context, h audit.Hash) (bool, error) {
+// claim reports whether the letter is ours to put back. It is not if another redrive has done that, which may be one that
+// was cancelled and had it in hand until now, while its blob is pending, or is just being read for the first time. A
+// listing that only finds out that the blob is done already is waited for.
+func (r *redriving) claim(ctx context.Context, j job) (bool, error) {
+	h := j.hash()
 	for {
 		claimed, busy := r.claims.claimAlone(h, r.tally)
+		if r.known(*j.letter) { // not earlier: who gives up a claim has noted what became of it
+			if claimed {
+				r.claims.settle(h, true)
+			}
+			return false, nil
+		}
 		if claimed || busy == nil {
 			return claimed, nil
 		}
-		unseen, err := r.ledger.unseen(ctx, []audit.Hash{h})
+		first, err := r.readFirst(ctx, j)
 		if err != nil {
-			return false, fmt.Errorf("ask ledger: %w", err)
-		}
-		if err := busy.wait(ctx); err != nil && !errors.Is(err, errGivenUp) {
 			return false, err
 		}
-		if len(unseen) > 0 {
+		switch err := busy.wait(ctx); {
+		case errors.Is(err, errGivenUp): // it has no result, as when a redrive is cancelled that waits for a worker
+		case err != nil:
+			return false, err
+		case first:
 			return false, nil
 		}
 	}
+}
+
+// readFirst reports whether whoever has claimed a letter's blob reads it for the first time. What is claimed of a single
+// record is so by redrives only.
+func (r *redriving) readFirst(ctx context.Context, j job) (bool, error) {
+	if j.letter.Record {
+		return false, nil
+	}
+	unseen, err := r.ledger.unseen(ctx, []audit.Hash{j.hash()})
+	if err != nil {
+		return false, fmt.Errorf("ask ledger: %w", err)
+	}
+	return len(unseen) > 0, nil
 }
 
 // known reports whether another redrive has put the letter back.
@@ -254,19 +272,4 @@ func (j job) only(r *audit.Record) bool {
 		r.Ordinal = l.Ordinal
 		return true
 	}
-}
-
-// refused returns those of a record's events that the job is to publish: of a record that is a dead letter the one
-// that was refused, since the others were published then. If none leads to its topic any more, the settings have changed
-// and all of them are.
-func (j job) refused(events []audit.Event) []audit.Event {
-	if j.letter == nil || !j.letter.Record {
-		return events
-	}
-	for i, e := range events {
-		if e.Topic == j.letter.Topic {
-			return events[i : i+1]
-		}
-	}
-	return events
 }

@@ -112,6 +112,44 @@ func TestRedriveThatIsCancelledIsRemembered(t *testing.T) {
 	})
 }
 
+// TestRedriveBehindACancelledOne has a redrive begin while one that was cancelled still has blobs and records in hand, or
+// waits for a worker: each is put back by one of them.
+func TestRedriveBehindACancelledOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := buried(t, 12)
+		for i := range 12 {
+			of := w.blobs[i]
+			w.letters = append(w.letters, audit.DeadLetter{
+				Stream: testStream, Blob: of.Blob, Record: true, Ordinal: i, Value: fmt.Append(nil, "single", i), Cause: audit.CauseTooLarge, LastFailed: time.Now(),
+			})
+		}
+		w.onFetch = func(audit.Blob) error { time.Sleep(5 * time.Second); return nil }
+		w.onSend = func() error { time.Sleep(time.Second); return nil }
+		_, end := w.begin(t)
+		for round := range 30 {
+			id, next := fmt.Sprint("r", round), fmt.Sprint("r", round+1)
+			if round == 0 {
+				w.askFill(redriveOf(id, audit.RedriveFilter{}))
+			}
+			w.askFill(redriveOf(next, audit.RedriveFilter{}))
+			time.Sleep(3700 * time.Millisecond)
+			w.mu.Lock()
+			for i, b := range w.wish.Backfills {
+				w.wish.Backfills[i].Cancelled = b.Cancelled || b.ID == id
+			}
+			w.mu.Unlock()
+		}
+		time.Sleep(2 * time.Minute)
+		end()
+		w.check(t)
+		for i := range 12 {
+			if n := w.delivered[fmt.Sprint("single", i)]; n != 1 {
+				t.Errorf("record %d was put back %d times", i, n)
+			}
+		}
+	})
+}
+
 func (w *world) deliveredBlobs(blobs int) (sum int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
