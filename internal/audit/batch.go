@@ -30,7 +30,7 @@ type Batch struct {
 	Headers []Header  // shared by all events
 	Oldest  time.Time // CreationTime of the oldest record that has one
 	Newest  time.Time // and of the newest
-	Several bool      // a record may have more than one event: what is refused is told apart by its topic, too
+	Several bool      // a record may have other events, here or in another batch: what is refused is told apart by its topic and format, too
 
 	// Of a single record that was a dead letter before: how often it was tried, and since when.
 	Attempts    int

@@ -134,3 +134,17 @@ func TestTopicOfABackfill(t *testing.T) {
 		t.Errorf("two forms in one topic: %v", err)
 	}
 }
+
+// TestTopicsThatTakeEvents has dead letters name topics that no setting leads to.
+func TestTopicsThatTakeEvents(t *testing.T) {
+	d := newRig(t, emulator.Config{}).daemon("", "")
+	for name, want := range map[string]string{
+		"again.raw": "", "o365.journal": "is kafka.journal_topic", "o365.control": "is control.topic", "{tenant}": "is a template", "{workload}": "is a template",
+		"a b": "illegal", "..": "no name", "": "empty",
+	} {
+		err := d.tenants[0].eventTopic(name)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}

@@ -17,6 +17,8 @@ type tenant struct {
 	tokens *auth.TokenSource
 	client *source.Client
 	topics *transform.TopicBound
+	// topics that serve something else than events, each with its key
+	reserved map[string]string
 	// in which forms records are published
 	outputs []transform.Output
 }
@@ -54,7 +56,7 @@ func (d *Daemon) newTenant(t config.Tenant) (*tenant, error) {
 		d.log.Warn("source.first_fetch reaches further back than Microsoft keeps content; starting 167h55m back",
 			"tenant", t.Name)
 	}
-	made := &tenant{config: t, tokens: tokens, client: client, topics: d.topics, outputs: d.config.OutputsOf(t)}
+	made := &tenant{config: t, tokens: tokens, client: client, topics: d.topics, reserved: d.config.ReservedTopics(), outputs: d.config.OutputsOf(t)}
 	for _, s := range t.Streams() {
 		if _, err := made.settings(s); err != nil {
 			return nil, err
@@ -81,7 +83,7 @@ func (t *tenant) settings(s audit.Stream) (pipeline.Settings, error) {
 	return pipeline.Settings{
 		Stream: s, Source: sourceSeam{t.client}, Background: sourceSeam{t.client.Background()}, Transform: func() (pipeline.Transform, error) { return build(), nil },
 		Outputs: len(t.outputs), Dedupe: c.Dedupe.Drops(),
-		Reread:   reread,
+		Reread: reread, EventTopic: t.eventTopic,
 		Backfill: func(b audit.Backfill) (func() pipeline.Transform, error) { return t.backfill(s, b) },
 		// Where nothing is named, what Microsoft has enabled is read: what is switched off there stays off.
 		AutoSubscribe: c.AutoSubscribe && len(c.Streams()) > 0, FirstFetch: first, PollInterval: c.Source.PollInterval.D(),

@@ -74,7 +74,7 @@ func (w *run) countRecord(o outcome, receipt audit.Receipt) int {
 		return 0
 	}
 	if slices.ContainsFunc(receipt.Refused, func(d audit.DeadLetter) bool {
-		return d.Blob.ID == o.job.blob.ID && d.Ordinal == o.job.letter.Ordinal
+		return d.Takes(o.job.letter.DeadLetter)
 	}) {
 		o.job.redrive.refused.Add(1)
 	}

@@ -38,6 +38,7 @@ type world struct {
 	delivered map[string]int
 	letters   []audit.DeadLetter
 	tries     map[string]int // by content id: of the last batch with it
+	several   map[string]bool
 
 	lettersErr error
 	lists      []audit.Window
@@ -74,7 +75,7 @@ func newWorld() *world {
 	return &world{
 		place: map[string]int{}, when: map[string]time.Time{},
 		partly: map[string]bool{}, delivered: map[string]int{}, fetches: map[string]int{}, enabled: true,
-		ledger: map[audit.Hash]bool{}, marks: map[audit.Hash]time.Time{}, headers: map[string]string{}, tries: map[string]int{},
+		ledger: map[audit.Hash]bool{}, marks: map[audit.Hash]time.Time{}, headers: map[string]string{}, tries: map[string]int{}, several: map[string]bool{},
 	}
 }
 
@@ -254,7 +255,7 @@ func (s fakeSink) Publish(ctx context.Context, c audit.Commit) (audit.Receipt, e
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, b := range c.Batches {
-		s.tries[b.Blob.ID] = b.Attempts
+		s.tries[b.Blob.ID], s.several[b.Blob.ID] = b.Attempts, b.Several
 		for e, err := range b.Events() {
 			if err != nil {
 				return audit.Receipt{}, err

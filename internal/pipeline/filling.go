@@ -40,6 +40,9 @@ func (f *filling) plain() bool {
 	return f.Topic == "" && len(n.RecordTypes)+len(n.Workloads)+len(n.Operations) == 0
 }
 
+// elsewhere reports whether it publishes to a topic of its own.
+func (f *filling) elsewhere() bool { return f != nil && f.Topic != "" }
+
 // again reports whether it publishes what the ledger holds, too.
 func (f *filling) again() bool { return f != nil && f.Mode == audit.BackfillRepublish }
 

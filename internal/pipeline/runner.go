@@ -22,6 +22,7 @@ type Settings struct {
 	Backfill      FillTransform             // nil: back-fills fail
 	Dedupe        bool                      // drop records that another blob has published; needs a Claimer
 	Reread        func([]byte) Content      // the record that a dead letter holds; nil: it cannot be put back
+	EventTopic    func(string) error        // what keeps events from a topic that a dead letter names; nil: nothing
 	AutoSubscribe bool
 	FirstFetch    time.Duration // how far back a new stream begins
 	CatchUpAfter  time.Duration // further behind than this: what happens now first, the backlog beside it; 0: in order

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -156,7 +157,7 @@ func (w *run) prepare(soft, hard context.Context, p worker) error {
 
 // once reports whether a blob that failed so gets no other try at once: it will have one later, or nobody can read it.
 func (j job) once(f *audit.Fault) bool {
-	return j.prior != nil && (!j.last || f.Cause == audit.CauseSubscription)
+	return errors.Is(f, errUnplaced) || j.prior != nil && (!j.last || f.Cause == audit.CauseSubscription)
 }
 
 // clear waits until blobs may be downloaded.
@@ -200,7 +201,7 @@ func (p worker) attempt(ctx context.Context) (outcome, error) {
 		return outcome{}, err
 	}
 	out := outcome{job: &p.job, reserved: reserved, batch: audit.NewBatch(p.Stream, blob, limit, p.Spool.File)}
-	out.batch.Several = p.Outputs > 1
+	out.batch.Several = p.Outputs > 1 || p.job.fill.elsewhere()
 	if l := p.job.letter; l != nil && l.Record {
 		out.batch.Attempts, out.batch.FirstFailed = l.Attempts, l.FirstFailed
 		out.batch.Several = l.Several
@@ -290,7 +291,10 @@ func (p worker) fill(b *audit.Batch, content Content) (f filtering, err error) {
 		if p.identified(p.job) {
 			identity = audit.IdentityOf(current)
 		}
-		for _, e := range p.job.refused(events) {
+		if events, err = p.refused(events, b.Headers); err != nil {
+			return f, err
+		}
+		for _, e := range events {
 			e.Identity = identity
 			if err := b.Append(e); err != nil {
 				return f, err

@@ -35,7 +35,7 @@ func deadLetterKey(d audit.DeadLetter) string {
 		place = strconv.Itoa(d.Ordinal)
 	}
 	if d.Record && d.Several {
-		place += "\x00" + d.Topic
+		place += "\x00" + d.Topic + "\x00" + d.Form()
 	}
 	sum := sha256.Sum256([]byte(d.Stream.Key() + "\x00" + d.Blob.ID + "\x00" + place))
 	return hex.EncodeToString(sum[:16])

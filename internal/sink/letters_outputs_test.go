@@ -12,8 +12,8 @@ import (
 	"o365-kafka-connector/internal/testbed"
 )
 
-// TestLettersOfOneRecord has two topics refuse the same record: that is two dead letters, each of its topic, and a third
-// one of a record that has but one event.
+// TestLettersOfOneRecord has two topics refuse the same record, one of them in two formats: that is three dead letters,
+// each of its topic and format, and a fourth one of a record that has but one event.
 func TestLettersOfOneRecord(t *testing.T) {
 	t.Parallel()
 	b := testbed.Kafka(t)
@@ -21,9 +21,9 @@ func TestLettersOfOneRecord(t *testing.T) {
 	p, _, s := open(t, b.Addresses(), change)
 	big := make([]byte, 91<<20)
 	several := batchOf(t, "a", 1<<20, func(i int) (audit.Event, bool) {
-		e := event([]string{topic + ".one", topic + ".two", topic}[i%3], "a", 7+i/3, []byte("small"))
+		e := event([]string{topic + ".one", topic + ".two", topic + ".two"}[i%3], "a", 7+i/3, []byte("small"))
 		e.Headers = append(e.Headers, audit.Header{Name: "format", Value: []byte([]string{"ecs/9.4.0", "raw", "incident"}[i%3])})
-		if i < 2 {
+		if i < 3 {
 			e.Value = big
 		}
 		return e, i < 6
@@ -35,12 +35,12 @@ func TestLettersOfOneRecord(t *testing.T) {
 		t.Errorf("%d events of %d records", several.Len(), several.Records())
 	}
 	r := publish(t, p, audit.Commit{Batches: []*audit.Batch{several, single}})
-	if len(r.Refused) != 3 {
+	if len(r.Refused) != 4 {
 		t.Errorf("%d refused", len(r.Refused))
 	}
 	letters := readLetters(t, s, stream)
 	slices.SortFunc(letters, func(a, b audit.Letter) int {
-		return cmp.Or(cmp.Compare(a.Blob.ID, b.Blob.ID), cmp.Compare(a.Topic, b.Topic))
+		return cmp.Or(cmp.Compare(a.Blob.ID, b.Blob.ID), cmp.Compare(a.Topic, b.Topic), cmp.Compare(b.Format, a.Format))
 	})
 	type told struct {
 		Blob, Topic, Format string
@@ -56,9 +56,10 @@ func TestLettersOfOneRecord(t *testing.T) {
 	want := []told{
 		{"a", topic + ".one", "ecs/9.4.0", 7, true, true},
 		{"a", topic + ".two", "raw", 7, true, true},
+		{"a", topic + ".two", "incident", 7, true, true},
 		{"b", topic, "raw", 7, false, true},
 	}
-	if d := gocmp.Diff(want, got); d != "" || len(ids) != 3 {
+	if d := gocmp.Diff(want, got); d != "" || len(ids) != 4 {
 		t.Errorf("%d ids; letters (-want +got): %s", len(ids), d)
 	}
 	// One that is refused again is the same letter.
