@@ -21,6 +21,9 @@ type Logins interface {
 	Redeem(ctx context.Context, t config.Tenant, answer secret.String) error
 	// Forget drops the tenant's sign-in and its tokens. It needs none of them to be valid.
 	Forget(ctx context.Context, t config.Tenant) error
+	// Retire drops all that is kept of the sign-ins of a tenant, by its GUID, that may be configured no more, or, if it is
+	// dry, only looks. It reports whether there is anything.
+	Retire(ctx context.Context, tenant string, dry bool) (bool, error)
 }
 
 const authorizationInstructions = `### Authorization instructions

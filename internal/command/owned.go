@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -40,20 +41,32 @@ func (c *call) owner(ctx context.Context) audit.State {
 	if c.options.Owned != nil && c.options.Owned(c.stream()) {
 		return starting
 	}
-	if c.options.Members == nil {
-		return audit.StateUnowned
-	}
-	found := false
-	shared, err := await(ctx, regroup, func() (bool, error) {
-		members, err := c.options.Members(ctx)
-		found = slices.ContainsFunc(members, func(m control.Member) bool { return slices.Contains(m.Streams, c.stream().Key()) })
-		return found || !slices.ContainsFunc(members, func(m control.Member) bool { return m.Since.IsZero() }), err
-	})
+	m, err := c.memberWith(ctx, c.stream())
 	switch {
-	case err != nil || !shared:
+	case err != nil:
 		return uncertain
-	case found:
+	case m != nil:
 		return starting
 	}
 	return audit.StateUnowned
+}
+
+// memberWith returns the member of the group that is responsible for a stream, nil if none is. While the group shares out
+// its streams, nobody knows: it waits for that, for a while.
+func (e *Executor) memberWith(ctx context.Context, s audit.Stream) (*control.Member, error) {
+	if e.options.Members == nil {
+		return nil, nil
+	}
+	var found *control.Member
+	shared, err := await(ctx, regroup, func() (bool, error) {
+		members, err := e.options.Members(ctx)
+		if i := slices.IndexFunc(members, func(m control.Member) bool { return slices.Contains(m.Streams, s.Key()) }); i >= 0 {
+			found = &members[i]
+		}
+		return found != nil || !slices.ContainsFunc(members, func(m control.Member) bool { return m.Since.IsZero() }), err
+	})
+	if err == nil && !shared {
+		err = errors.New("the group shares out its streams")
+	}
+	return found, err
 }

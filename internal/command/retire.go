@@ -35,8 +35,15 @@ type contextRetired struct {
 
 var guid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
-// Retire forgets what is remembered of streams that nobody is configured for and nobody owns. It concerns tenants that
-// the members of a group do not know, so it is no command for the control topic.
+// retired is what is remembered of what is to be forgotten.
+type retired struct {
+	list    []contextRetired
+	streams []audit.Stream // those of the list
+	signIn  bool
+}
+
+// Retire forgets what is remembered of streams that nobody is configured for and nobody owns, and, of a tenant as a whole,
+// its sign-ins. It concerns tenants that the members of a group do not know, so it is no command for the control topic.
 func (e *Executor) Retire(ctx context.Context, r Retirement, emit func(control.Reply) error) error {
 	t, types, err := e.retirable(r)
 	if err != nil {
@@ -46,43 +53,83 @@ func (e *Executor) Retire(ctx context.Context, r Retirement, emit func(control.R
 	if err != nil {
 		return err
 	}
-	out := table{title: "Streams", columns: []string{"Content type", "Watermark", "N", "Desired", "Pending", "Gaps"}}
-	list, found := []contextRetired{}, []audit.Stream{}
+	found, err := e.remembered(ctx, store, t, types)
+	if err == nil && !r.DryRun {
+		err = e.forget(ctx, store, found.streams)
+	}
+	if err == nil && r.ContentType == "" {
+		found.signIn, err = e.options.Logins.Retire(ctx, t.ID, r.DryRun)
+	}
+	switch {
+	case err != nil:
+		return err
+	case len(found.list) == 0 && !found.signIn:
+		return nothingOf(t, r.ContentType)
+	}
+	c := &call{Executor: e, emit: emit}
+	return c.reply(control.OutcomeDone, found.text(r.DryRun), map[string]any{"retire": map[string]any{
+		"tenant": t.ID, "dry_run": r.DryRun, "streams": found.list, "sign_in": found.signIn,
+	}})
+}
+
+func nothingOf(t audit.Tenant, ct audit.ContentType) error {
+	what := "tenant " + t.Name
+	if ct != "" {
+		what = "stream " + audit.Stream{Tenant: t, ContentType: ct}.String()
+	}
+	return refused("nothing_remembered", "nothing is remembered of "+what, "check the GUID, and that checkpoint names the store and the key_prefix of the connector that read it")
+}
+
+// remembered looks at each of a tenant's streams.
+func (e *Executor) remembered(ctx context.Context, store checkpoint.Operator, t audit.Tenant, types []audit.ContentType) (retired, error) {
+	found := retired{list: []contextRetired{}}
 	for _, ct := range types {
 		s := audit.Stream{Tenant: t, ContentType: ct}
 		one, ok, err := e.lookAt(ctx, store, s)
 		if err != nil {
-			return err
+			return found, err
 		}
-		if !ok {
-			continue
-		}
-		list, found = append(list, one), append(found, s)
-		out.add(string(ct), stamp(one.Watermark), strconv.FormatInt(one.N, 10), string(one.Desired), strconv.Itoa(one.Pending), strconv.Itoa(one.Gaps))
-	}
-	if !r.DryRun {
-		for _, s := range found {
-			if err := store.Retire(ctx, s); err != nil {
-				return err
-			}
+		if ok {
+			found.list, found.streams = append(found.list, one), append(found.streams, s)
 		}
 	}
-	c := &call{Executor: e, emit: emit}
-	return c.reply(control.OutcomeDone, retiredText(r.DryRun, list)+out.String(),
-		map[string]any{"retire": map[string]any{"tenant": t.ID, "dry_run": r.DryRun, "streams": list}})
+	return found, nil
 }
 
-func retiredText(dry bool, list []contextRetired) string {
-	text := "These streams are forgotten.\n"
-	if dry {
-		text = "Dry run, nothing was changed. These streams would be forgotten.\n"
+// forget looks again before each stream: somebody may have taken it meanwhile.
+func (e *Executor) forget(ctx context.Context, store checkpoint.Operator, streams []audit.Stream) error {
+	for _, s := range streams {
+		if err := e.ownerless(ctx, store, s); err != nil {
+			return err
+		}
+		if err := store.Retire(ctx, s); err != nil {
+			return err
+		}
 	}
-	running := slices.ContainsFunc(list, func(o contextRetired) bool { return o.Desired != audit.Stopped })
-	if running {
+	return nil
+}
+
+func (r retired) text(dry bool) string {
+	text, verb := "", "are"
+	if dry {
+		text, verb = "Dry run, nothing was changed. ", "would be"
+	}
+	if r.signIn {
+		text += "A person's sign-in and its tokens " + verb + " forgotten.\n"
+	}
+	if len(r.list) == 0 {
+		return text
+	}
+	text += "These streams " + verb + " forgotten.\n"
+	if slices.ContainsFunc(r.list, func(o contextRetired) bool { return o.Desired != audit.Stopped }) {
 		text += "Not all of them were stopped: what Microsoft made available after the watermark was not read, and subscriptions may still be on. " +
 			"To drain a stream, run stop-subscription TYPE while its tenant is configured.\n"
 	}
-	return text + "\n"
+	out := table{title: "Streams", columns: []string{"Content type", "Watermark", "N", "Desired", "Pending", "Gaps"}}
+	for _, one := range r.list {
+		out.add(string(one.ContentType), stamp(one.Watermark), strconv.FormatInt(one.N, 10), string(one.Desired), strconv.Itoa(one.Pending), strconv.Itoa(one.Gaps))
+	}
+	return text + "\n" + out.String()
 }
 
 // retirable returns what is not configured; an error says what is.
@@ -118,19 +165,8 @@ func reads(t config.Tenant, ct audit.ContentType) bool {
 
 // lookAt tells what is remembered of a stream, false if nothing, and refuses one that somebody owns.
 func (e *Executor) lookAt(ctx context.Context, store checkpoint.Operator, s audit.Stream) (contextRetired, bool, error) {
-	statuses, err := store.Statuses(ctx, []audit.Stream{s})
-	if err != nil {
+	if err := e.ownerless(ctx, store, s); err != nil {
 		return contextRetired{}, false, err
-	}
-	owner := statuses[0].Owner
-	if statuses[0].State == audit.StateUnowned {
-		if owner, err = e.memberWith(ctx, s); err != nil {
-			return contextRetired{}, false, err
-		}
-	}
-	if owner != "" || statuses[0].State != audit.StateUnowned {
-		return contextRetired{}, false, refused("owned", fmt.Sprintf("stream %s is owned by instance %q", s.Key(), owner),
-			"take it out of the configuration of that instance, too, and restart it")
 	}
 	seen, err := readCheckpoint(ctx, store, s)
 	if err != nil {
@@ -143,19 +179,29 @@ func (e *Executor) lookAt(ctx context.Context, store checkpoint.Operator, s audi
 	}, known, nil
 }
 
-// memberWith returns the member of the group that is responsible for a stream, empty if none is.
-func (e *Executor) memberWith(ctx context.Context, s audit.Stream) (string, error) {
-	if e.options.Members == nil {
-		return "", nil
-	}
-	members, err := e.options.Members(ctx)
+// ownerless refuses a stream that somebody owns, or of which nobody can tell.
+func (e *Executor) ownerless(ctx context.Context, store checkpoint.Operator, s audit.Stream) error {
+	statuses, err := store.Statuses(ctx, []audit.Stream{s})
 	if err != nil {
-		return "", fmt.Errorf("ask who owns %s: %w", s.Key(), err)
+		return err
 	}
-	for _, m := range members {
-		if slices.Contains(m.Streams, s.Key()) {
-			return m.Instance, nil
+	owner, owned := statuses[0].Owner, statuses[0].State != audit.StateUnowned
+	if !owned {
+		m, err := e.memberWith(ctx, s)
+		if err != nil {
+			return &control.Refusal{
+				Outcome: control.OutcomeRefused, Code: "owner_unknown", Err: err,
+				Message: fmt.Sprintf("nobody can tell whether an instance reads stream %s: %v", s.Key(), err),
+				Hint:    "try again when Kafka answers and the group is stable",
+			}
+		}
+		if m != nil {
+			owner, owned = m.Instance, true
 		}
 	}
-	return "", nil
+	if owned {
+		return refused("owned", fmt.Sprintf("stream %s is owned by instance %q", s.Key(), owner),
+			"take it out of the configuration of that instance, too, and restart it")
+	}
+	return nil
 }

@@ -124,6 +124,7 @@ func rigFor(t *testing.T, api http.Handler, tenants ...string) *rig {
 			}
 			return r.members, r.away
 		},
+		Logins:   daemon.SignIns{Documents: store},
 		Problems: func(context.Context) ([]string, error) { return r.problems, nil },
 		Config:   cfg, Store: func() (checkpoint.Operator, error) { return asking{store, r}, r.down },
 		Client: func(t config.Tenant) (*source.Client, error) {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"o365-kafka-connector/config"
+	"o365-kafka-connector/internal/audit"
 	"o365-kafka-connector/internal/auth"
 	"o365-kafka-connector/internal/secret"
 )
@@ -53,6 +54,32 @@ func (s SignIns) Forget(ctx context.Context, t config.Tenant) error {
 		return err
 	}
 	return d.Forget(ctx)
+}
+
+// keptOfSignIns are the kinds of documents that auth keeps of a tenant.
+var keptOfSignIns = []string{"signin", "login", "signin-turn"}
+
+// Retire drops all that is kept of the sign-ins of a tenant, by its GUID, that may be configured no more, or, if it is
+// dry, only looks. It reports whether there is anything. Nobody need be able to read it.
+func (s SignIns) Retire(ctx context.Context, tenant string, dry bool) (found bool, err error) {
+	for _, kind := range keptOfSignIns {
+		for gone := false; !gone; {
+			stored, err := s.Documents.Document(ctx, tenant, kind)
+			if err != nil {
+				return found, fmt.Errorf("look for sign-ins of tenant %s: %w", tenant, err)
+			}
+			if len(stored) == 0 {
+				break
+			}
+			if found = true; dry {
+				return true, nil
+			}
+			if gone, err = s.Documents.SwapDocument(ctx, audit.DocumentSwap{Tenant: tenant, Kind: kind, Old: stored}); err != nil {
+				return true, fmt.Errorf("forget sign-ins of tenant %s: %w", tenant, err)
+			}
+		}
+	}
+	return found, nil
 }
 
 // Tokens returns the source of a tenant's access tokens. It sends no request.
