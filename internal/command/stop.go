@@ -16,6 +16,7 @@ import (
 const (
 	orphaned = time.Minute      // that a stop waits for another owner when the stream has lost its own
 	settled  = 10 * time.Second // after which an owner that has stopped does not read any more, whatever Microsoft says
+	askAgain = 2 * time.Second  // between questions whether Microsoft has stopped, too
 )
 
 // stop is a stop-subscription on its way.
@@ -104,14 +105,15 @@ func (s *stop) unread(ctx context.Context) string {
 	case err != nil:
 		return "How much was available and unread could not be counted: " + err.Error()
 	case blobs == 1:
-		return "1 blob was available and unread: it can never be read now"
+		return "Up to 1 blob was available and unread: it can never be read now"
 	case blobs > 0:
-		return fmt.Sprintf("%d blobs were available and unread: they can never be read now", blobs)
+		return fmt.Sprintf("Up to %d blobs were available and unread: they can never be read now", blobs)
 	}
 	return "No blob was available and unread"
 }
 
-// countUnread counts what was listed but failed, and what became available and was not read.
+// countUnread counts what was listed but failed, and what became available after the watermark. Some of that may have been
+// read: the watermark waits for the slowest blob.
 func (s *stop) countUnread(ctx context.Context) (int, error) {
 	c, err := peek(ctx, s.store, s.stream())
 	if err != nil {
@@ -149,6 +151,7 @@ func (s *stop) drain(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		wait := 2 * look
 		since(&lost, status.State == audit.StateUnowned)
 		since(&stopped, status.State == audit.StateStopped)
 		switch {
@@ -157,15 +160,19 @@ func (s *stop) drain(ctx context.Context) error {
 				"completes the stop; --now stops at once, unread", original("Subscription", s.contextOf(s.tenant(), s.command.Arguments.ContentType, true)))
 		case !stopped.IsZero():
 			on, err := enabled(ctx, s.client, s.command.Arguments.ContentType)
-			if err == nil && !on {
+			late := time.Since(stopped) > settled
+			switch {
+			case err == nil && !on:
 				return s.answer(control.OutcomeDone, s.success())
-			}
-			if err == nil && time.Since(stopped) > settled { // somebody else has switched it on since
+			case err == nil && late: // somebody else has switched it on since
 				return s.now(ctx)
+			case late:
+				return s.unconfirmed(err)
 			}
+			wait = askAgain
 		}
 		s.options.Progress(draining(status))
-		if err := pause(ctx, 2*look); err != nil {
+		if err := pause(ctx, wait); err != nil {
 			return s.interrupted(err)
 		}
 	}
@@ -203,6 +210,15 @@ func draining(status audit.StreamStatus) Progress {
 	}
 	return Progress{Text: fmt.Sprintf("reading what is left: backlog %d blobs, pending %d, state %s",
 		status.BacklogBlobs, status.PendingBlobs, status.State)}
+}
+
+// unconfirmed tells that the owner has done its part, which is all that is known.
+func (s *stop) unconfirmed(err error) error {
+	return &control.Refusal{
+		Outcome: control.OutcomeFailed, Code: "unconfirmed", Err: err,
+		Message: "the stream's owner has read what was left and has stopped, but Microsoft does not tell whether the subscription is off: " + err.Error(),
+		Hint:    "mend that, then run list-subscriptions; if it is still on, run stop-subscription " + s.typed() + " again",
+	}
 }
 
 func (s *stop) interrupted(err error) error {

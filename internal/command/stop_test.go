@@ -17,7 +17,7 @@ const exchangeOff = `{"MicrosoftManagement":{"Subscription":{"ContentType":"Audi
 func TestStopWhereNobodyOwnsTheStream(t *testing.T) {
 	r := newRig(t, emulator.Config{BacklogRecords: 500, RecordsPerBlob: 10, ContentTypes: []string{emulator.Exchange}, Backlog: 3 * time.Hour})
 	r.do("!ms-management-activity-stop-subscription content_type=audit.exchange").want(t, control.OutcomeDone,
-		"Successfully stopped subscription to content type: audit.exchange\n25 blobs were available and unread: they can never be read now", exchangeOff)
+		"Successfully stopped subscription to content type: audit.exchange\nUp to 25 blobs were available and unread: they can never be read now", exchangeOff)
 	if n := r.api.Stats().Count("stop", "200"); n != 1 {
 		t.Errorf("%d stops, want 1", n)
 	}
@@ -51,7 +51,7 @@ func TestStopNowCountsWhatIsBehindTheWatermark(t *testing.T) {
 	}
 	r.report(stream(audit.Exchange), audit.StateReading)
 	got := r.do("!stop-subscription content_type=audit.exchange now=true")
-	if got.err != nil || !strings.Contains(got.text, "\n6 blobs were available and unread") {
+	if got.err != nil || !strings.Contains(got.text, "\nUp to 6 blobs were available and unread") {
 		t.Errorf("want 5 blobs behind the watermark and one that failed: %+v", got)
 	}
 	if n := r.api.Stats().Count("stop", "200"); n != 1 {
@@ -76,7 +76,7 @@ func TestStopNowLeavesOutWhatWasReadAhead(t *testing.T) {
 	}
 	r.report(stream(audit.Exchange), audit.StateReading)
 	got := r.do("!stop-subscription content_type=audit.exchange now=true")
-	if got.err != nil || !strings.Contains(got.text, "\n8 blobs were available and unread") {
+	if got.err != nil || !strings.Contains(got.text, "\nUp to 8 blobs were available and unread") {
 		t.Errorf("want 3 blobs before and 5 behind what was read ahead: %+v", got)
 	}
 }
@@ -139,6 +139,29 @@ func TestStopThatIsInterruptedStands(t *testing.T) {
 	}
 	if n := r.api.Stats().Count("stop", ""); n != 0 {
 		t.Errorf("%d stops: what is there would be lost", n)
+	}
+}
+
+// TestStopThatNobodyConfirmsEnds has the owner stop, and Microsoft give no answer any more.
+func TestStopThatNobodyConfirmsEnds(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, emulator.Config{})
+	s := stream(audit.Exchange)
+	r.report(s, audit.StateReading)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		<-r.progress
+		if err := r.api.SetFaults(emulator.Fault{Kind: emulator.Error, Operation: "subscriptions", Status: 401, Code: "AF10001", Text: "no"}); err != nil {
+			t.Error(err)
+		}
+		r.report(s, audit.StateStopped)
+	}()
+	r.doIn(t.Context(), "!stop-subscription content_type=audit.exchange").refused(t, control.OutcomeFailed,
+		"has read what was left and has stopped, but Microsoft does not tell", "list-subscriptions")
+	<-done
+	if n := r.api.Stats().Count("subscriptions", ""); n > 12 {
+		t.Errorf("%d questions", n)
 	}
 }
 

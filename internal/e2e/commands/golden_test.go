@@ -44,7 +44,7 @@ var constant = []struct {
 	{regexp.MustCompile(`(NAME/TYPE, )+NAME/TYPE`), "STREAMS"},
 	{regexp.MustCompile(`\b` + regexp.QuoteMeta(hostname()) + `\b`), "HOST"},
 	{regexp.MustCompile(`try again in [0-9hms]+`), "try again in SPAN"},
-	{regexp.MustCompile(`(?m)^(No blob was|1 blob was|\d+ blobs were) available and unread(: (it|they) can never be read now)?`), "COUNT available and unread"},
+	{regexp.MustCompile(`(?m)^(No blob was|Up to 1 blob was|Up to \d+ blobs were) available and unread(: (it|they) can never be read now)?`), "COUNT available and unread"},
 	{regexp.MustCompile(`\b\d+(\.\d+)? (blobs?|requests|hours)`), "NUMBER $2"},
 }
 
