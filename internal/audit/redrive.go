@@ -3,7 +3,6 @@ package audit
 import (
 	"iter"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -25,8 +24,8 @@ func (l Letter) Fetched() bool { return !l.Record || len(l.Value) == 0 || !l.hol
 
 // holdsRecord reports whether the event that was refused holds the record byte for byte.
 func (l Letter) holdsRecord() bool {
-	format, _, _ := strings.Cut(l.Format, "/")
-	return format == "" || format == "raw" || format == "incident"
+	form := l.Form()
+	return form == "" || form == "raw" || form == "incident"
 }
 
 // Hash identifies the letter in what is remembered of a redrive.
@@ -76,6 +75,9 @@ type RedriveProgress struct {
 	Known    int64    `json:"known"`              // that another redrive had put back, or that are being tried anyway
 	Examples []string `json:"examples,omitempty"` // content ids of some that expired
 }
+
+// PutBack returns how many letters were put back and did not fail again.
+func (r RedriveProgress) PutBack() int64 { return r.Letters - r.Again }
 
 // remade is how much later than the start of a redrive no letter can have been written that it has dealt with, whatever
 // the clocks say: another topic of the same name was made.

@@ -42,6 +42,8 @@ type contextRedrive struct {
 	Known       int64               `json:"redriven_before"`
 	Examples    []string            `json:"expired_content_ids,omitempty"`
 	Error       string              `json:"error,omitempty"`
+
+	putBack int64
 }
 
 func redriveID(command string) string {
@@ -107,7 +109,7 @@ func (c *call) awaitRedrive(ctx context.Context, store checkpoint.Operator) erro
 		}
 		if now != nil {
 			p = *now
-			c.options.Progress(Progress{Text: fmt.Sprintf("%d dead letters put back", p.Blobs+p.Records)})
+			c.options.Progress(Progress{Text: fmt.Sprintf("%d dead letters put back", redriven(p).PutBack())})
 		}
 		if p.State != "" && p.State != audit.BackfillRunning {
 			return true, nil
@@ -122,16 +124,20 @@ func (c *call) awaitRedrive(ctx context.Context, store checkpoint.Operator) erro
 	return c.answerRedrive(p, state)
 }
 
-func (c *call) answerRedrive(p audit.BackfillProgress, state audit.State) error {
-	s := c.stream()
-	r := p.Redrive
-	if r == nil {
-		r = &audit.RedriveProgress{}
+// redriven is how far a redrive is, the zero value before it has begun.
+func redriven(p audit.BackfillProgress) audit.RedriveProgress {
+	if p.Redrive == nil {
+		return audit.RedriveProgress{}
 	}
+	return *p.Redrive
+}
+
+func (c *call) answerRedrive(p audit.BackfillProgress, state audit.State) error {
+	s, r := c.stream(), redriven(p)
 	out := contextRedrive{
 		ID: c.command.Arguments.BackfillID, Tenant: s.Tenant.ID, ContentType: s.ContentType, Outcome: control.OutcomeAccepted,
 		Filter: c.redriveFilter(), State: p.State, Letters: r.Letters, Blobs: p.Blobs, Records: p.Records, Again: r.Again,
-		Expired: r.Expired, Known: r.Known, Examples: r.Examples, Error: p.Error,
+		Expired: r.Expired, Known: r.Known, Examples: r.Examples, Error: p.Error, putBack: r.PutBack(),
 	}
 	text := fmt.Sprintf("Redrive %s of stream %s", out.ID, s)
 	switch p.State {
@@ -156,7 +162,7 @@ func (c *call) answerRedrive(p audit.BackfillProgress, state audit.State) error 
 
 // counts tells people what was done.
 func (r contextRedrive) counts() string {
-	text := fmt.Sprintf("%d dead letters put back (%d blobs, %d records published)", r.Letters-r.Again, r.Blobs, r.Records)
+	text := fmt.Sprintf("%d dead letters put back (%d blobs, %d records published)", r.putBack, r.Blobs, r.Records)
 	if r.Again > 0 {
 		text += fmt.Sprintf(", %d failed again and are dead letters again", r.Again)
 	}

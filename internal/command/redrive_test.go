@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"o365-kafka-connector/internal/audit"
+	"o365-kafka-connector/internal/command"
 	"o365-kafka-connector/internal/control"
 	"o365-kafka-connector/internal/emulator"
 )
@@ -106,10 +107,19 @@ func TestRedriveTellsWhatWasDone(t *testing.T) {
 				id = w.Backfills[0].ID
 			}
 		}
-		ended <- h.Apply(ctx, audit.Entry{N: 1, Time: noon, Backfills: []audit.BackfillProgress{{
-			ID: id, State: audit.BackfillDone, Started: noon, Ended: noon, Blobs: 3, Records: 40,
-			Redrive: &audit.RedriveProgress{Letters: 5, Again: 1, Expired: 2, Known: 7, Examples: []string{"x"}},
-		}}}, 1)
+		p := audit.BackfillProgress{
+			ID: id, State: audit.BackfillRunning, Started: noon, Blobs: 2, Records: 30, Redrive: &audit.RedriveProgress{Letters: 3, Again: 1},
+		}
+		if err := h.Apply(ctx, audit.Entry{N: 1, Time: noon, Backfills: []audit.BackfillProgress{p}}, 1); err != nil {
+			ended <- err
+			return
+		}
+		if got := <-r.progress; got != (command.Progress{Text: "2 dead letters put back"}) {
+			t.Errorf("progress %+v", got)
+		}
+		p.State, p.Ended, p.Blobs, p.Records = audit.BackfillDone, noon, 3, 40
+		p.Redrive = &audit.RedriveProgress{Letters: 5, Again: 1, Expired: 2, Known: 7, Examples: []string{"x"}}
+		ended <- h.Apply(ctx, audit.Entry{N: 2, Time: noon, Backfills: []audit.BackfillProgress{p}}, 2)
 	}()
 	got := r.do("!redrive content_type=audit.exchange")
 	if err := <-ended; err != nil {
