@@ -305,3 +305,20 @@ checkpoint: {redis: {username: u, password: hush-hush}}
 		t.Errorf("what is printed, read again and printed: %s", diff)
 	}
 }
+
+func TestPrintedOutputsCanBeReadAgain(t *testing.T) {
+	out := printed(t, parse(t, `
+tenants:
+  - {id: aaaaaaaa-1111-1111-1111-111111111111, name: a, auth: {client_id: app, client_secret: s}}
+  - id: bbbbbbbb-1111-1111-1111-111111111111
+    name: b
+    auth: {client_id: app, client_secret: s}
+    outputs: []
+    kafka: {topic: own}
+outputs: [{format: raw, topic: raw}, {format: ecs, topic: ecs}]
+kafka: {brokers: [a:1]}
+`))
+	if diff := cmp.Diff(out, printed(t, parse(t, out))); diff != "" {
+		t.Errorf("what is printed, read again and printed: %s", diff)
+	}
+}

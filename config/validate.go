@@ -220,6 +220,9 @@ func (t Tenant) validate() error {
 	if strings.ContainsFunc(t.Name, func(r rune) bool { return r < ' ' || r == 0x7f }) || len(t.Name) > 100 {
 		errs = append(errs, errors.New("name: must be at most 100 characters in one line"))
 	}
+	if t.Name == "kafka" {
+		errs = append(errs, errors.New("name: stands for the Kafka cluster in metrics: choose another"))
+	}
 	if _, _, err := auth.Cloud(t.Cloud); err != nil {
 		errs = append(errs, fmt.Errorf("cloud: %w", err))
 	}
