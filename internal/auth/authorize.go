@@ -112,6 +112,12 @@ func (d *Delegated) underWay(ctx context.Context) (list []begun, stored []byte, 
 // may be none, if the login URL was made elsewhere.
 func (d *Delegated) begunWith(ctx context.Context, r redirected) (begun, error) {
 	list, _, err := d.underWay(ctx)
+	if errors.Is(err, errSealed) {
+		return begun{}, &audit.Fault{
+			Cause: audit.CauseCredentials, Scope: audit.OfTenant, Hint: signInAnew,
+			Err: localError{fmt.Errorf("read the sign-ins that were begun: %w", err)},
+		}
+	}
 	if err != nil {
 		return begun{}, err
 	}

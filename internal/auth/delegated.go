@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ type Delegated struct {
 
 	mu     sync.Mutex // guards the following
 	last   signIn     // as it was seen, or renewed, last
+	over   *replaced  // what the last one is to replace when the store is back; nil: it is stored
 	stale  string     // the access token that the API refused
 	rested time.Time  // until when the configured code is not sent again
 }
@@ -102,6 +104,12 @@ func (d *Delegated) Redeem(ctx context.Context, answer secret.String) error {
 	})
 }
 
+// replaced is a document that a sign-in takes the place of.
+type replaced struct {
+	stored []byte
+	known  bool // false: whatever stands there
+}
+
 // Forget drops the sign-in and its tokens. It needs none of them to be valid, nor the store to be readable. A sign-in
 // that was begun can still be finished, and codes that were used are known on.
 func (d *Delegated) Forget(ctx context.Context) error {
@@ -112,10 +120,7 @@ func (d *Delegated) Forget(ctx context.Context) error {
 			return fmt.Errorf("forget sign-in: %w", err)
 		}
 		gone := s.signedOut()
-		swapped, err := d.vault.swap(ctx, kindSignIn, change{over: stored, document: gone})
-		if unlocked(err) { // without a key there is nothing to be remembered either
-			swapped, err = d.vault.remove(ctx, kindSignIn, stored)
-		}
+		swapped, err := d.end(ctx, storedSignIn{gone, stored}, err == nil)
 		if err != nil {
 			return fmt.Errorf("forget sign-in: %w", err)
 		}
@@ -125,6 +130,23 @@ func (d *Delegated) Forget(ctx context.Context) error {
 		}
 	}
 }
+
+// end stores that nobody is signed in. Without the key of what is stored the document is unsealed: any instance, whatever
+// keys it has, has to understand it, and codes that were used are not known anyway.
+func (d *Delegated) end(ctx context.Context, gone storedSignIn, readable bool) (bool, error) {
+	if readable {
+		swapped, err := d.vault.swap(ctx, kindSignIn, change{over: gone.stored, document: gone.signIn})
+		if !unlocked(err) {
+			return swapped, err
+		}
+	}
+	return d.vault.documents.SwapDocument(ctx, audit.DocumentSwap{
+		Tenant: d.vault.tenant, Kind: kindSignIn, Old: gone.stored, New: append([]byte(unsealedEnd), gone.ID...),
+	})
+}
+
+// unsealedEnd begins a document that says, in clear, that a sign-in was forgotten. Its ID follows.
+const unsealedEnd = "signed out: "
 
 // storedSignIn is a sign-in with its document; that is empty if there is none.
 type storedSignIn struct {
@@ -139,10 +161,13 @@ func (d *Delegated) load(ctx context.Context) (storedSignIn, error) {
 		var s storedSignIn
 		var err error
 		s.stored, err = d.vault.load(ctx, kindSignIn, &s.signIn)
-		if errors.Is(err, errSealed) {
+		id, ended := bytes.CutPrefix(s.stored, []byte(unsealedEnd))
+		switch {
+		case ended:
+			s.signIn = signIn{ID: string(id), Serial: 1}
+		case errors.Is(err, errSealed):
 			return s, d.sealed(err)
-		}
-		if err != nil {
+		case err != nil:
 			return s, err
 		}
 		newer, ok := d.newer(s)
@@ -164,13 +189,17 @@ func (d *Delegated) newer(s storedSignIn) (signIn, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	lost := len(s.stored) == 0 && d.last.Serial > 0
-	return d.last, lost || s.ID == d.last.ID && s.Serial < d.last.Serial
+	unsaved := d.over != nil && s.ID != d.last.ID && (!d.over.known || bytes.Equal(s.stored, d.over.stored))
+	return d.last, lost || unsaved || s.ID == d.last.ID && s.Serial < d.last.Serial
 }
 
-func (d *Delegated) remember(s signIn) {
+func (d *Delegated) remember(s signIn) { d.keep(s, nil) }
+
+// keep remembers a sign-in that is still to be stored over a document.
+func (d *Delegated) keep(s signIn, over *replaced) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.last = s
+	d.last, d.over = s, over
 }
 
 func (d *Delegated) sealed(err error) error {

@@ -14,11 +14,11 @@ import (
 // be lost.
 const linger = 1500 * time.Millisecond
 
-// lingering returns a context that ends a little after its parent.
+// lingering returns a context that ends a little after its parent, by the same cause.
 func lingering(ctx context.Context) (context.Context, context.CancelFunc) {
-	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() { time.AfterFunc(linger, cancel) })
-	return longer, func() { stop(); cancel() }
+	longer, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(linger, func() { cancel(ctx.Err()) }) })
+	return longer, func() { stop(); cancel(nil) }
 }
 
 // exchange redeems a code, alone among all, and stores what comes of it. The sign-in that it returns counts although it
@@ -64,6 +64,7 @@ func (d *Delegated) store(ctx context.Context, next signIn, over []byte) (signIn
 		}
 		var s signIn
 		if over, err = d.vault.load(ctx, kindSignIn, &s); err != nil {
+			d.keep(saved, &replaced{})
 			return saved, errUnsaved{err}
 		}
 	}
@@ -160,9 +161,10 @@ func (d *Delegated) save(ctx context.Context, s signIn, over []byte) (signIn, er
 	if err == nil && !swapped {
 		return s, errOvertaken
 	}
-	d.remember(s)
 	if err != nil {
+		d.keep(s, &replaced{stored: over, known: true})
 		return s, errUnsaved{err}
 	}
+	d.remember(s)
 	return s, nil
 }

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	// grantTimeout bounds one request for tokens: well within turnTime, so that what came can be stored.
+	// grantTimeout bounds one request for tokens.
 	grantTimeout = 15 * time.Second
 	// maxGrant bounds the answer, in bytes.
 	maxGrant = 1 << 20
@@ -87,7 +87,7 @@ func (e *endpoint) ask(ctx context.Context, form url.Values) (grant, error) {
 	request.Header.Set("Accept", "application/json")
 	response, err := e.client.Do(request)
 	if err != nil {
-		return grant{}, e.unanswered(err)
+		return grant{}, e.unanswered(ctx, err)
 	}
 	defer response.Body.Close()
 	e.mu.Lock()
@@ -98,12 +98,16 @@ func (e *endpoint) ask(ctx context.Context, form url.Values) (grant, error) {
 		return grant{}, e.refused(response, conceal(body, form))
 	}
 	if err != nil {
-		return grant{}, e.unanswered(err)
+		return grant{}, e.unanswered(ctx, err)
 	}
 	return e.decode(body)
 }
 
-func (e *endpoint) unanswered(err error) error {
+func (e *endpoint) unanswered(ctx context.Context, err error) error {
+	late := errors.Is(context.Cause(ctx), context.DeadlineExceeded) // the caller's, too: see lingering
+	if errors.Is(err, context.Canceled) && late {
+		err = context.DeadlineExceeded
+	}
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("ask for tokens: %w", err)
 	}

@@ -65,7 +65,7 @@ var hints = map[string]string{
 	"AADSTS50089":   "the stored sign-in no longer counts: " + signInAnew,
 	"AADSTS54005":   "the code was redeemed before, perhaps by a request whose answer was lost: " + signInAnew,
 	"AADSTS70000":   "the code or the refresh token is not valid, or was withdrawn: " + signInAnew,
-	"AADSTS501481":  "the code belongs to another login URL than the last one: paste the whole address that the browser was sent to",
+	"AADSTS501481":  "the code belongs to another login URL than the last one: " + signInAnew + ", and paste the whole address that the browser is sent to",
 	"AADSTS50011":   "auth.redirect_uri is none of those in the app registration: add it there under Authentication, letter by letter",
 	"AADSTS53003":   "a conditional access policy blocks the application: change the policy or the network that the connector runs in",
 	"AADSTS500112":  "auth.redirect_uri differs from the one of the login URL: run generate-login-url again and use its code",

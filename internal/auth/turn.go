@@ -14,6 +14,8 @@ import (
 const (
 	// turnTime is how long an instance may talk to the login host before another takes it for dead.
 	turnTime = 30 * time.Second
+	// workTime is how much of it may be spent, so that what came can still be stored.
+	workTime = turnTime - linger - 5*time.Second
 	// turnPoll is how often those who wait look.
 	turnPoll = 100 * time.Millisecond
 )
@@ -29,6 +31,8 @@ func (v vault) alone(ctx context.Context, do func(ctx context.Context) error) er
 	if err := v.takeTurn(ctx, mine); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, workTime)
+	defer cancel()
 	return do(ctx)
 }
 

@@ -175,11 +175,6 @@ func (v vault) swap(ctx context.Context, kind string, c change) (bool, error) {
 	})
 }
 
-// remove drops a document.
-func (v vault) remove(ctx context.Context, kind string, stored []byte) (bool, error) {
-	return v.documents.SwapDocument(ctx, audit.DocumentSwap{Tenant: v.tenant, Kind: kind, Old: stored})
-}
-
 // name binds a document to its place: it does not open elsewhere.
 func (v vault) name(kind string) string { return v.tenant + "/" + kind }
 
