@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"context"
+	"errors"
 	"net"
 	"strings"
 	"time"
@@ -35,7 +37,6 @@ func New(c Config, clientID string) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	dial := (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext
 	transport := &kafka.Transport{
 		Dial: dial, DialTimeout: dialTimeout, IdleTimeout: idleTimeout,
 		ClientID: clientID, TLS: tlsConfig, SASL: mechanism,
@@ -49,6 +50,21 @@ func New(c Config, clientID string) (*Conn, error) {
 		Brokers:   c.Brokers,
 		User:      c.SASL.Username,
 	}, nil
+}
+
+// dial connects to a broker. The context is that of all that makes a connection ready, TLS and SASL included, and kafka-go
+// sets no deadline for SASL: a broker that hangs there is hung up on.
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	context.AfterFunc(ctx, func() {
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) { // it is cancelled when the connection is ready
+			_ = conn.Close()
+		}
+	})
+	return conn, nil
 }
 
 // Close closes the connections that are idle; those in use close when their request ends. The Conn may be used again.

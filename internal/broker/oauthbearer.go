@@ -21,6 +21,9 @@ import (
 // the old one lacks, but nobody is served by asking for one at each connection.
 const renewAfter = time.Minute
 
+// tokenTimeout bounds the wait for a token. A connection has less time; what comes later serves the next one.
+const tokenTimeout = 20 * time.Second
+
 // tokenSource hands out access tokens. Renew returns another one than stale.
 type tokenSource interface {
 	Token(ctx context.Context) (string, error)
@@ -54,7 +57,9 @@ func (*bearerMechanism) Name() string { return "OAUTHBEARER" }
 
 // Start sends the token.
 func (m *bearerMechanism) Start(ctx context.Context) (sasl.StateMachine, []byte, error) {
-	token, err := m.token(ctx)
+	patient, cancel := patiently(ctx)
+	defer cancel()
+	token, err := m.token(patient)
 	if err != nil {
 		return nil, nil, noToken(err)
 	}
@@ -65,6 +70,17 @@ func (m *bearerMechanism) Start(ctx context.Context) (sasl.StateMachine, []byte,
 		}
 	}
 	return &bearerExchange{mechanism: m, token: token}, []byte("n,,\x01auth=Bearer " + token + "\x01" + m.extensions + "\x01"), nil
+}
+
+// patiently returns a context that ends with its parent, but not by its deadline, which is that of a connection.
+func patiently(ctx context.Context) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenTimeout)
+	stop := context.AfterFunc(ctx, func() {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			cancel()
+		}
+	})
+	return longer, func() { stop(); cancel() }
 }
 
 func (m *bearerMechanism) token(ctx context.Context) (string, error) {
@@ -168,10 +184,17 @@ type tokenError struct{ text, hint string }
 // Error tells what went wrong.
 func (e *tokenError) Error() string { return e.text }
 
-// noToken leaves an error of the context as it is.
+// noToken leaves the end of the caller's context as it is.
 func noToken(err error) error {
 	f, ok := errors.AsType[*audit.Fault](err)
-	if !ok {
+	switch {
+	case ok:
+	case errors.Is(err, context.DeadlineExceeded):
+		return &tokenError{
+			text: fmt.Sprintf("get a token for Kafka: no answer within %v", tokenTimeout),
+			hint: "kafka.sasl.oauth: check that the login host can be reached from here (firewall, proxy)",
+		}
+	default:
 		return fmt.Errorf("get a token for Kafka: %w", err)
 	}
 	return &tokenError{text: fmt.Sprintf("get a token for Kafka: %v", f), hint: "kafka.sasl.oauth: " + f.Hint}

@@ -97,6 +97,46 @@ func TestErrorOfATokenIsNoFaultOfATenant(t *testing.T) {
 	}
 }
 
+// slow hands out a token after a while.
+type slow struct {
+	numbered
+
+	after time.Duration
+}
+
+func (s *slow) Token(ctx context.Context) (string, error) {
+	select {
+	case <-time.After(s.after):
+		return "token", nil
+	case <-ctx.Done():
+		return "", fmt.Errorf("ask: %w", ctx.Err())
+	}
+}
+
+// A login host may take longer than a connection has, and is not taken for a broker if it says nothing.
+func TestTokensMayTakeLongerThanConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := func(after time.Duration) error {
+			ctx, cancel := context.WithTimeout(t.Context(), dialTimeout)
+			defer cancel()
+			_, _, err := newBearerMechanism(&slow{after: after}, nil).Start(ctx)
+			return err
+		}
+		if err := start(2 * dialTimeout); err != nil {
+			t.Error(err)
+		}
+		p := (&Conn{}).Explain(start(time.Hour), About{})
+		if p == nil || p.Kind != NoToken || !strings.Contains(p.Hint, "login host") {
+			t.Errorf("problem %+v", p)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		if _, _, err := newBearerMechanism(&slow{after: time.Hour}, nil).Start(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("after the end: %v", err)
+		}
+	})
+}
+
 func TestSubjectOfAToken(t *testing.T) {
 	for token, want := range map[string]string{
 		"": "", "opaque": "", "a.b.c": "", "x.e30.y": "", "x.eyJzdWIiOiJhbGljZSJ9.y": "alice", "x.eyJzdWIiOjF9.y": "",

@@ -162,3 +162,29 @@ func TestBrokerThatSaysNothingIsATimeout(t *testing.T) {
 	}
 	l.Close()
 }
+
+// A group's connection is made by the dialer, which would wait for ever.
+func TestBrokerThatHangsBeforeSASLIsHungUpOn(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	conn := connect(t, broker.Config{Brokers: []string{l.Addr().String()}, SASL: broker.SASL{Mechanism: "plain", Username: "u", Password: "p"}})
+	start, ended := time.Now(), make(chan error, 1)
+	go func() {
+		c, err := conn.Dialer.DialContext(t.Context(), "tcp", l.Addr().String())
+		if err == nil {
+			c.Close()
+		}
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		if err == nil || time.Since(start) > 15*time.Second {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("it still waits")
+	}
+}
