@@ -128,17 +128,25 @@ func (r *RecordClaims) done(ctx context.Context, t audit.Tenant, others []otherC
 			}
 			return nil
 		})
+		for _, a := range answers { // the pipeline tells the first error only, which may be that a blob is not there
+			if a.Err() != nil && !errors.Is(a.Err(), redis.Nil) {
+				return a.Err()
+			}
+		}
 		if errors.Is(err, redis.Nil) {
 			return nil
 		}
 		return err
 	})
+	if err != nil {
+		return nil, err
+	}
 	for i, a := range answers {
-		if a.Err() == nil && err == nil {
+		if a.Err() == nil {
 			done[asked[i]] = a.Val() == scoreOf(asked[i])
 		}
 	}
-	return done, err
+	return done, nil
 }
 
 // takeOver puts our claims in the place of others', unless somebody else has by now.
