@@ -120,6 +120,7 @@ func (t *transactional) transact(ctx context.Context) error {
 		return err
 	}
 	entry.Release()
+	t.last = -1
 	if end, ok := receipt.Ends[t.journal.at]; ok && end >= 0 {
 		t.last = end
 	}
