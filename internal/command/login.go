@@ -3,7 +3,6 @@ package command
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 
 	"o365-kafka-connector/config"
@@ -97,21 +96,15 @@ func LoginContext(t config.Tenant) map[string]any {
 }
 
 func readCode(file string) (secret.String, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return "", fmt.Errorf("read code: %w", err)
+	// Before it is opened: a pipe would wait for a writer. Whoever sends commands does not learn which files there are.
+	useless := fmt.Errorf("read code: %s is no file of less than 16 KiB that can be read here", file)
+	info, err := os.Stat(file)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > maxCodeFile {
+		return "", useless
 	}
-	defer f.Close()
-	info, err := f.Stat()
+	text, err := os.ReadFile(file)
 	if err != nil {
-		return "", fmt.Errorf("read code: %w", err)
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxCodeFile {
-		return "", fmt.Errorf("read code: %s is no file of less than 16 KiB", file)
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxCodeFile))
-	if err != nil {
-		return "", fmt.Errorf("read code: %w", err)
+		return "", useless
 	}
 	return secret.String(text), nil
 }
