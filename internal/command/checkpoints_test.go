@@ -82,10 +82,10 @@ func TestCheckpointIsMovedByTheOwner(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	r.report(s, audit.StatePaused)
-	done := make(chan struct{})
+	done, before := make(chan struct{}), r.wish(s).Watermark.Command
 	go func() {
 		defer close(done)
-		for before := r.wish(s).Watermark.Command; r.wish(s).Watermark.Command == before; {
+		for r.wish(s).Watermark.Command == before {
 			time.Sleep(10 * time.Millisecond)
 		}
 		w := r.wish(s).Watermark
