@@ -21,7 +21,7 @@ func load(seed uint64) emulator.Config {
 func once(t *testing.T, s *stage.Stage, c *stage.Connector) {
 	t.Helper()
 	s.API.StopOffering()
-	s.Settled(2*time.Minute, c)
+	s.Settled(4*time.Minute, c) // a blob that fails four times in a row is pending for two and a half
 	time.Sleep(3 * time.Second) // for what comes twice
 	v := s.Tally.Compare(s.API.Truth("", ""), nil)
 	c.Stop()
@@ -142,7 +142,7 @@ func TestDeliveryMayBeChanged(t *testing.T) {
 	c.Kill()
 	c = s.Start("one", "")
 	s.API.StopOffering()
-	v := s.Settled(2*time.Minute, c)
+	v := s.Settled(4*time.Minute, c) // a blob that fails four times in a row is pending for two and a half
 	c.Stop()
 	t.Logf("offered %d, delivered %d, repeated %d, before the last kill %d", v.Offered, v.Delivered, v.Repeated, once)
 	if most := mostRepeated(5) / 2; v.Repeated > most || v.Foreign > 0 {

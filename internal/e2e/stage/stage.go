@@ -135,7 +135,8 @@ func (s *Stage) Settled(limit time.Duration, running ...*Connector) emulator.Ver
 	}, func() string {
 		text := fmt.Sprintf("%+v", v)
 		for _, c := range running {
-			text += "\n" + c.Tail()
+			_, page := c.Get("/api/status")
+			text += fmt.Sprintf("\n%s\n%s", page, c.Tail())
 		}
 		return text
 	})
