@@ -29,6 +29,9 @@ const (
 	kindTurn   = "signin-turn" // who talks to the login host at the moment
 )
 
+// DocumentKinds are the kinds of documents that are kept of a tenant.
+func DocumentKinds() []string { return []string{kindSignIn, kindBegun, kindTurn} }
+
 // keeping says how long a document is kept; for good if it is not here.
 var keeping = map[string]time.Duration{kindBegun: begunLife}
 

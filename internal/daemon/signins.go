@@ -56,13 +56,10 @@ func (s SignIns) Forget(ctx context.Context, t config.Tenant) error {
 	return d.Forget(ctx)
 }
 
-// keptOfSignIns are the kinds of documents that auth keeps of a tenant.
-var keptOfSignIns = []string{"signin", "login", "signin-turn"}
-
 // Retire drops all that is kept of the sign-ins of a tenant, by its GUID, that may be configured no more, or, if it is
 // dry, only looks. It reports whether there is anything. Nobody need be able to read it.
 func (s SignIns) Retire(ctx context.Context, tenant string, dry bool) (found bool, err error) {
-	for _, kind := range keptOfSignIns {
+	for _, kind := range auth.DocumentKinds() {
 		for gone := false; !gone; {
 			stored, err := s.Documents.Document(ctx, tenant, kind)
 			if err != nil {
