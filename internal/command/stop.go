@@ -44,7 +44,7 @@ func (c *call) stopSubscription(ctx context.Context) error {
 	case err != nil:
 		return err
 	case !on:
-		return s.already(ctx)
+		return s.off(ctx)
 	case c.command.Arguments.Now:
 		return s.now(ctx)
 	}
@@ -67,6 +67,16 @@ func (s *stop) answer(outcome control.Outcome, text string) error {
 
 func (s *stop) success() string {
 	return "Successfully stopped subscription to content type: " + s.typed()
+}
+
+// off answers where the subscription is off. That may be the work of this very command: whoever began it may have died, or
+// given its partition away.
+func (s *stop) off(ctx context.Context) error {
+	wish, err := s.store.Wish(ctx, s.stream())
+	if err == nil && wish.State == audit.Stopped && wish.Asked(s.command.ID) {
+		return s.answer(control.OutcomeDone, s.success())
+	}
+	return s.already(ctx)
 }
 
 func (s *stop) already(ctx context.Context) error {

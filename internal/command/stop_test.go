@@ -199,3 +199,24 @@ func TestStopThatIsCalledOffEnds(t *testing.T) {
 		})
 	}
 }
+
+// A member may die, or give its partition away, when Microsoft has stopped and nobody has been answered.
+func TestStopThatAnotherMemberBeganIsDone(t *testing.T) {
+	r := newRig(t, emulator.Config{})
+	once, err := control.New(string(control.StopSubscription), "", map[string]any{"content_type": "Audit.General"}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	once.ID = "once"
+	for range 2 {
+		if got := r.run(t.Context(), once); got.err != nil || got.outcome != control.OutcomeDone {
+			t.Errorf("%+v", got)
+		}
+	}
+	if got := r.do("!stop-subscription content_type=Audit.General"); got.outcome != control.OutcomeAlreadyStopped {
+		t.Errorf("another stop: %+v", got)
+	}
+	if n := r.api.Stats().Count("stop", ""); n != 1 {
+		t.Errorf("%d stops", n)
+	}
+}

@@ -78,7 +78,7 @@ func TestTenantsAreIsolated(t *testing.T) {
 			was, is := quantile(lags, q), quantile(disturbed[contentType], q)
 			t.Logf("%-26s p%02.0f %8s undisturbed, %8s beside ill tenants", contentType, q*100,
 				was.Round(time.Millisecond), is.Round(time.Millisecond))
-			if is > was*3/2 {
+			if is > was*3/2 && is-was > time.Second { // what a poll makes of chance
 				t.Errorf("%s: lag at p%02.0f is %s beside ill tenants, %s without", contentType, q*100, is, was)
 			}
 		}
