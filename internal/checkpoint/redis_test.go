@@ -42,6 +42,7 @@ func TestMiniredis(t *testing.T) {
 	testStore(t, func(t *testing.T) vault {
 		server := miniredis.RunT(t)
 		v := redisVault(t, redisConfig(server.Addr()))
+		v.slow = true
 		v.pass = func(_ *testing.T, d time.Duration) { server.FastForward(d) }
 		return v
 	})

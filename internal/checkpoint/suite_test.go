@@ -17,19 +17,6 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// vault is a kind of store under test, with the means to damage what it keeps.
-type vault struct {
-	open func(t *testing.T) Store // a new store on the same data
-	wipe func(t *testing.T)       // all data is gone
-	save func(t *testing.T) func()
-	pass func(t *testing.T, d time.Duration) // lets time go by
-	// keys of a stream that can be lost alone, and how to lose one
-	parts []string
-	drop  func(t *testing.T, s audit.Stream, part string)
-	// keep copies one of these keys and returns a function that puts the copy back
-	keep func(t *testing.T, s audit.Stream, part string) func()
-}
-
 var exchange = audit.Stream{
 	Tenant:      audit.Tenant{ID: "11111111-1111-1111-1111-111111111111", Name: "contoso"},
 	ContentType: audit.Exchange,
