@@ -12,7 +12,7 @@ DURATION ?= 10m
 SEED     ?= 0
 
 # Packages with calculations so long that the race detector watches only a part of them.
-LONG := ./internal/transform/ecs ./internal/transform/ocsf
+LONG := ./internal/model ./internal/pipeline ./internal/transform/ecs ./internal/transform/ocsf
 
 # Packages that are tested at once: many tests wait for services more than they calculate.
 AT_ONCE := $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n > 3 ? n : 3)))

@@ -144,7 +144,7 @@ func TestBacklogAboutToExpireGoesFirst(t *testing.T) {
 // TestOutagesDuringABacklog ends the process again and again while it works off a backlog, for a moment, an hour or a
 // day, and at calls to the store.
 func TestOutagesDuringABacklog(t *testing.T) {
-	for seed := range uint64(4) {
+	for seed := range seeds(4) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld()
 			rnd := rand.New(rand.NewPCG(seed, 1))

@@ -147,7 +147,7 @@ func TestRepublishAndRedriveIgnoreClaims(t *testing.T) {
 func TestDroppingLosesNothing(t *testing.T) {
 	for name, exact := range map[string]bool{"journal": true, "plain": false} {
 		t.Run(name, func(t *testing.T) {
-			for seed := range uint64(20) {
+			for seed := range seeds(20) {
 				synctest.Test(t, func(t *testing.T) { dropUnderFaults(t, seed, exact) })
 			}
 		})

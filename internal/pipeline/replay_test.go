@@ -32,7 +32,7 @@ func (w *world) grow(from time.Time, minutes int) {
 
 // Whatever goes wrong around transactions, and whatever Redis loses, each record is delivered once.
 func TestJournalKeepsDeliveryExact(t *testing.T) {
-	for seed := range uint64(12) {
+	for seed := range seeds(12) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld()
 			j := newJournal(w)

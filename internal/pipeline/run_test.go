@@ -171,7 +171,7 @@ func TestStoreAndSinkAwayLoseNothing(t *testing.T) {
 // TestCrashesLoseNothing ends the process, as far as the run can tell, at random calls to the store: before and after
 // they took effect. What was published and not applied is repeated; nothing is lost.
 func TestCrashesLoseNothing(t *testing.T) {
-	for seed := range uint64(20) {
+	for seed := range seeds(20) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld()
 			rnd := rand.New(rand.NewPCG(seed, 0))
