@@ -14,9 +14,6 @@ SEED     ?= 0
 # Packages with calculations so long that the race detector watches only a part of them.
 LONG := ./internal/model ./internal/pipeline ./internal/transform/ecs ./internal/transform/ocsf
 
-# Packages that are tested at once: many tests wait for services more than they calculate.
-AT_ONCE := $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n > 3 ? n : 3)))
-
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 
@@ -31,7 +28,7 @@ build: ## build the connector, the emulator and the demo into bin/, static
 
 test: ## vet, then all tests under the race detector, those on a real Kafka and Redis included (PACKAGES=./internal/sink RUN=TestX)
 	$(GO) vet $(PACKAGES)
-	$(GO) run ./internal/testbed/cmd/services $(GO) test -race -vet=off -p $(AT_ONCE) -timeout 15m -run '$(RUN)' $(PACKAGES)
+	$(GO) run ./internal/testbed/cmd/services $(GO) test -race -vet=off -timeout 15m -run '$(RUN)' $(PACKAGES)
 ifeq ($(PACKAGES),./...)
 	$(GO) test -vet=off -timeout 15m -run '$(RUN)' $(LONG)
 endif

@@ -180,8 +180,8 @@ func TestWrongURIIsRebuilt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := play(t, setup{faults: []emulator.Fault{{Kind: emulator.WrongURI, Text: text}}})
-			c.delivers(10 * time.Second)
+			c := play(t, setup{faults: []emulator.Fault{{Kind: emulator.WrongURI, Text: text}}, settings: patient})
+			c.delivers(30 * time.Second)
 			if got := c.api.Stats().Count("blob", "200"); got != 12 {
 				t.Errorf("%d blobs were downloaded, want 12", got)
 			}

@@ -78,8 +78,8 @@ func TestShortTokensAreRenewedInTime(t *testing.T) {
 				t.Errorf("%d tokens were issued in %s, want %d to %d", issued, length, least, most)
 			}
 			refused := c.api.Stats().Count("", "401")
-			if refused > 5 { // a few may expire on their way, where the machine is busy
-				t.Errorf("%d requests were sent with an expired token, want 5 at most", refused)
+			if sent := c.api.Stats().Count("", ""); refused > 5+sent/10 { // some may expire on their way, where the machine is busy
+				t.Errorf("%d of %d requests were sent with an expired token", refused, sent)
 			}
 			if lines := c.log.lines("in trouble"); len(lines) > 0 {
 				t.Errorf("the log tells of trouble: %s", lines)
