@@ -118,66 +118,52 @@ func keysOfTree(path string, n *yaml.Node) []string {
 
 func keysOfType(path string, typ reflect.Type) []string {
 	var keys []string
-	switch typ.Kind() {
-	case reflect.Slice:
-		return keysOfType(path, typ.Elem())
-	case reflect.Struct:
-	default:
-		return nil
+	eachKey(path, typ, func(key string, f reflect.StructField) {
+		if f.Tag.Get("yaml") == "" {
+			key += ": field " + f.Name + " has no yaml key"
+		}
+		keys = append(keys, key)
+	})
+	return keys
+}
+
+// eachKey visits the keys of a section and of those within, each before its own.
+func eachKey(path string, typ reflect.Type, visit func(key string, f reflect.StructField)) {
+	if typ.Kind() == reflect.Slice {
+		typ = typ.Elem()
+	}
+	if typ.Kind() != reflect.Struct {
+		return
 	}
 	for i := range typ.NumField() {
 		f := typ.Field(i)
 		name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-		if options == "inline" {
-			keys = append(keys, keysOfType(path, f.Type)...)
-			continue
+		key := strings.Trim(path+"."+name, ".")
+		if options != "inline" {
+			visit(key, f)
 		}
-		if name == "" {
-			keys = append(keys, path+": field "+f.Name+" has no yaml key")
-			continue
+		if options == "inline" || name != "" {
+			eachKey(key, f.Type, visit)
 		}
-		key := strings.TrimPrefix(path+"."+name, ".")
-		keys = append(keys, key)
-		keys = append(keys, keysOfType(key, f.Type)...)
 	}
-	return keys
 }
 
 // Beside each key that holds a secret there is one that names a file with it.
 func TestEverySecretMayBeInAFile(t *testing.T) {
 	keys := keysOfType("", reflect.TypeFor[config.Config]())
 	secrets := 0
-	for _, key := range secretsOfType("", reflect.TypeFor[config.Config]()) {
+	eachKey("", reflect.TypeFor[config.Config](), func(key string, f reflect.StructField) {
+		if f.Type != reflect.TypeFor[secret.String]() {
+			return
+		}
 		secrets++
 		if !slices.Contains(keys, key+"_file") {
 			t.Errorf("%s has no %[1]s_file", key)
 		}
-	}
+	})
 	if secrets < 10 {
 		t.Errorf("only %d secrets are found", secrets)
 	}
-}
-
-func secretsOfType(path string, typ reflect.Type) []string {
-	var keys []string
-	switch typ.Kind() {
-	case reflect.Slice:
-		return secretsOfType(path, typ.Elem())
-	case reflect.Struct:
-	default:
-		return nil
-	}
-	for i := range typ.NumField() {
-		f := typ.Field(i)
-		name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-		key := strings.Trim(path+"."+name, ".")
-		if f.Type == reflect.TypeFor[secret.String]() {
-			keys = append(keys, key)
-		} else if options == "inline" || name != "" {
-			keys = append(keys, secretsOfType(key, f.Type)...)
-		}
-	}
-	return keys
 }
 
 func TestTenantOverridesOnlyWhatItNames(t *testing.T) {
