@@ -143,7 +143,8 @@ func TestInstancesShareTheRequestBudget(t *testing.T) {
 	}
 }
 
-// TestRefusalSlowsAllInstancesDown has the API refuse one request.
+// TestRefusalSlowsAllInstancesDown has the API refuse one request: from then on they send half as many. The bound
+// lies between half and whole, since a busy machine delivers what it granted before the count in it.
 func TestRefusalSlowsAllInstancesDown(t *testing.T) {
 	t.Parallel()
 	b := newBudgeted(t, 3, emulator.Fault{Kind: emulator.Throttle, First: 1})
@@ -153,7 +154,8 @@ func TestRefusalSlowsAllInstancesDown(t *testing.T) {
 	before, start := b.requests(), time.Now()
 	time.Sleep(4 * time.Second)
 	got, took := b.requests()-before, time.Since(start)
-	if most := int(pace/2*(took.Seconds()+1)) + 1; got > most || got < most*6/10 {
-		t.Errorf("%d requests in %s, at most %d", got, took, most)
+	half := pace / 2 * took.Seconds()
+	if n := float64(got); n > 1.5*half || n < 0.7*half {
+		t.Errorf("%d requests in %s, half the pace is %.0f", got, took, half)
 	}
 }
