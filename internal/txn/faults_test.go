@@ -67,6 +67,8 @@ func TestDeathBetweenAnyTwoRequests(t *testing.T) {
 					if n = successor.next(tx); n > 1 || seen > 1 {
 						r.mustPublish(tx, n)
 					}
+					c.conn.Close() // a dead process asks for no metadata
+					successor.conn.Close()
 				}
 			}
 		}
