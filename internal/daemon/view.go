@@ -94,6 +94,9 @@ func (v *view) streams() []audit.StreamStatus {
 	others, silent := v.ask(away)
 	for i, s := range list {
 		if told, ok := others[streamOf(s).Key()]; ok && s.State == audit.StateUnowned && told.Owner != v.instance {
+			if told.State == audit.StateUnowned && told.LastError == nil { // we may be the one who cannot take it
+				told.LastError = s.LastError
+			}
 			list[i] = told
 		}
 	}

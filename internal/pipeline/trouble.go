@@ -32,14 +32,23 @@ const (
 
 type trouble struct {
 	cause  audit.Cause // the latest
+	hint   string      // of the latest
 	since  time.Time
 	count  int
-	logged map[audit.Cause]time.Time // when each cause was last logged
+	logged map[told]time.Time // when it was last logged
 }
+
+// told is what a line of the log was about. Another hint for the same cause is news: something else has to be done.
+type told struct {
+	cause audit.Cause
+	hint  string
+}
+
+func (t *trouble) told() told { return told{t.cause, t.hint} }
 
 // due reports whether the trouble has to be logged now.
 func (t *trouble) due(now time.Time) bool {
-	if logged, ok := t.logged[t.cause]; ok {
+	if logged, ok := t.logged[t.told()]; ok {
 		return now.Sub(logged) >= reminder
 	}
 	switch t.cause {
@@ -60,15 +69,15 @@ func (r *Report) Fault(p Part, f *audit.Fault) {
 	r.lastError = &audit.LastError{Time: now, Message: f.Error(), Hint: f.Hint}
 	t := r.troubles[p]
 	if t == nil {
-		t = &trouble{since: now, logged: map[audit.Cause]time.Time{}}
+		t = &trouble{since: now, logged: map[told]time.Time{}}
 		r.troubles[p] = t
 	}
-	t.cause = f.Cause
+	t.cause, t.hint = f.Cause, f.Hint
 	t.count++
 	if !t.due(now) {
 		return
 	}
-	t.logged[f.Cause] = now
+	t.logged[t.told()] = now
 	r.log.Warn("stream is in trouble", "part", string(p), "cause", string(f.Cause), "error", f.Error(), "hint", f.Hint,
 		"failures", t.count, "since", t.since)
 }

@@ -47,19 +47,23 @@ func TestTroubleIsLoggedOncePerChangeOfState(t *testing.T) {
 	})
 }
 
-func TestTroubleThatChangesItsCauseIsLoggedAndNotAtEachChange(t *testing.T) {
-	for _, causes := range [][2]audit.Cause{
-		{audit.CauseTimeout, audit.CauseServer}, {audit.CauseCredentials, audit.CauseUnauthorized},
+func TestTroubleThatChangesIsLoggedAndNotAtEachChange(t *testing.T) {
+	for _, faults := range [][2]audit.Fault{
+		{{Cause: audit.CauseTimeout}, {Cause: audit.CauseServer}},
+		{{Cause: audit.CauseCredentials}, {Cause: audit.CauseUnauthorized}},
+		{{Cause: audit.CauseSink, Hint: "start Kafka"}, {Cause: audit.CauseSink, Hint: "grant the right"}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var out bytes.Buffer
 			r := NewBoard(slog.New(slog.NewTextHandler(&out, nil)), "test").Report(testStream)
 			for i := range 280 {
-				r.Fault(PartList, &audit.Fault{Cause: causes[i%2], Scope: audit.OfStream, Err: errors.New("no")})
+				f := faults[i%2]
+				f.Scope, f.Err = audit.OfStream, errors.New("no")
+				r.Fault(PartList, &f)
 				time.Sleep(time.Second)
 			}
 			if n := strings.Count(out.String(), "\n"); n != 2 {
-				t.Errorf("%v taking turns gave %d lines, want one for each:\n%s", causes, n, out.String())
+				t.Errorf("%v taking turns gave %d lines, want one for each:\n%s", faults, n, out.String())
 			}
 		})
 	}
