@@ -100,6 +100,9 @@ func (k *KafkaSink) explain(topic string, err error) *audit.Fault {
 	if p.Kind == broker.UnknownTopic && !k.config.CreateTopics {
 		hint += " ; or set kafka.create_topics: true"
 	}
+	if errors.Is(err, kafka.UnstableOffsetCommit) {
+		hint = hintHanging
+	}
 	return &audit.Fault{Cause: audit.CauseSink, Scope: audit.OfStream, Hint: hint, Err: err}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"o365-kafka-connector/internal/audit"
@@ -35,7 +36,8 @@ func (k *KafkaSink) openTransactional(ctx context.Context, s audit.Stream) (Publ
 	err := t.journal.insist(ctx, "begin transactions", func(ctx context.Context) (err error) {
 		t.tx, err = txn.Open(ctx, k.conn, k.topics, txn.TransactionOptions{
 			ID: k.transactionalID(s), Codec: k.codec, Timeout: k.config.Transaction.Timeout.D(),
-			Group: t.journal.group, OffsetOf: t.journal.at, Failed: t.failed,
+			Group: t.journal.group, OffsetOf: t.journal.at, Topics: append(slices.Clone(k.events), k.config.DeadLetterTopic),
+			Failed: t.failed,
 		})
 		if err != nil {
 			return err

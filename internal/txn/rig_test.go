@@ -72,7 +72,7 @@ func (r *rig) client() *client {
 
 func (r *rig) options() TransactionOptions {
 	return TransactionOptions{
-		ID: r.id, Group: r.group, OffsetOf: Partition{r.topics[1], 0},
+		ID: r.id, Group: r.group, OffsetOf: Partition{r.topics[1], 0}, Topics: r.topics[:1],
 		RequestTimeout: 2 * time.Second,
 	}
 }

@@ -212,11 +212,21 @@ func (t *Transactor) commitOffset(ctx context.Context, o Offset) error {
 		return err
 	}
 	t.open()
-	if _, err := t.ask(ctx, question{of: &t.transactions, what: "add the group's offset to the transaction", request: &addoffsetstotxn.Request{
-		TransactionalID: t.options.ID, ProducerID: t.session.id, ProducerEpoch: t.session.epoch, GroupID: t.options.Group,
-	}}); err != nil {
+	if err := t.addOffsets(ctx); err != nil {
 		return err
 	}
+	return t.setOffset(ctx, o)
+}
+
+// addOffsets adds the group's partition of offsets to the transaction.
+func (t *Transactor) addOffsets(ctx context.Context) error {
+	_, err := t.ask(ctx, question{of: &t.transactions, what: "add the group's offset to the transaction", request: &addoffsetstotxn.Request{
+		TransactionalID: t.options.ID, ProducerID: t.session.id, ProducerEpoch: t.session.epoch, GroupID: t.options.Group,
+	}})
+	return err
+}
+
+func (t *Transactor) setOffset(ctx context.Context, o Offset) error {
 	_, err := t.ask(ctx, question{of: &t.groups, what: "commit the group's offset", operations: "Read", request: &txnoffsetcommit.Request{
 		TransactionalID: t.options.ID, ProducerID: t.session.id, ProducerEpoch: t.session.epoch,
 		GroupID: t.options.Group, GenerationID: -1,
@@ -227,12 +237,7 @@ func (t *Transactor) commitOffset(ctx context.Context, o Offset) error {
 	return err
 }
 
-// fetch asks what the group has committed. Former owners' transactions are settled by then, but some group
-// coordinators complete offsets a moment later.
-func (t *Transactor) fetch(ctx context.Context) error {
-	if t.options.Group == "" {
-		return nil
-	}
+func (t *Transactor) askOffset(ctx context.Context) error {
 	m, err := t.ask(ctx, question{
 		of: &t.groups, what: "ask for the group's offset", operations: "Read",
 		request: &offsetRequest{group: t.options.Group, at: t.options.OffsetOf},

@@ -26,6 +26,9 @@ type TransactionOptions struct {
 	// looks at the number, but the topic has to exist. Empty: transactions hold records only.
 	Group    string
 	OffsetOf Partition
+	// Topics are those that transactions write to, as far as they are known beforehand: Open completes there what a
+	// former owner's transaction left without a mark. The partition of OffsetOf counts without being named.
+	Topics []string
 	// Failed hears of each failed attempt before the next one. It may block, to create a topic for example.
 	Failed func(context.Context, Failure)
 }
