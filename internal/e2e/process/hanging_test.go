@@ -23,14 +23,16 @@ func TestHangingTransactionIsTold(t *testing.T) {
 	kafka := testbed.OwnKafkaWith(t, testbed.KafkaOptions{Properties: map[string]string{
 		"transaction.partition.verification.enable": "false", // a broker that verifies lets nobody make one
 	}})
+	redis := testbed.OwnRedis(t)
 	s := stage.New(t, stage.Parts{
-		Emulator: emulator.Config{Seed: 41, Rate: 100, RecordsPerBlob: blobRecords}, Kafka: kafka.Addresses(), Redis: testbed.Redis(t).Addr,
+		Emulator: emulator.Config{Seed: 41, Rate: 100, RecordsPerBlob: blobRecords}, Kafka: kafka.Addresses(), Redis: redis.Addr,
 		Settings: quick,
 	})
 	c := s.Start("one", "")
 	await(s, c, 300)
 	c.Stop()
 	hang(t, s)
+	newVault(t, redis.Addr).flush() // nobody's status is known
 	c = s.Start("one", "")
 	s.Until(time.Minute, "the log tells what to do", func() bool { c.MustRun(); return toldToEnd(c) }, c.Tail)
 	if _, page := c.Get("/api/status"); !strings.Contains(string(page), "Unstable Offset") {
