@@ -24,10 +24,6 @@ const (
 
 const hintNoTransactions = "these brokers have no transactions as they are needed: use Kafka 2.5 or newer, or set kafka.delivery: at-least-once"
 
-// hintHanging is about an offset that waits for the end of a transaction.
-const hintHanging = "the last owner's transaction is not completed in Kafka; the connector completes it after 20 s. If this goes on for " +
-	"minutes, it is another producer's: look for it with kafka-transactions.sh, as docs/operations.md tells under \"Hanging transactions\""
-
 // journalSettings are what the protocol needs of the journal topic. Compaction would keep one entry of each stream; a
 // bound in bytes, or times that a slow clock has written, would delete entries early.
 func journalSettings() map[string]string {

@@ -93,6 +93,10 @@ func (k *KafkaSink) creation(topic string) broker.NewTopic {
 	}
 }
 
+// hintHanging is about an offset that waits for the end of a transaction.
+const hintHanging = "the last owner's transaction is not completed in Kafka; the connector completes it after 20 s. If this goes on for " +
+	"minutes, it is another producer's: look for it with kafka-transactions.sh, as docs/operations.md tells under \"Hanging transactions\""
+
 // explain turns an error about a topic into a fault with advice.
 func (k *KafkaSink) explain(topic string, err error) *audit.Fault {
 	p := k.conn.Explain(err, broker.About{Topic: topic, Create: k.creation(topic)})

@@ -9,7 +9,7 @@ import (
 	"github.com/segmentio/kafka-go/protocol/addpartitionstotxn"
 )
 
-// hanging is how long an offset may be unstable, twice, until its transaction counts as hanging. Marks take milliseconds.
+// hanging is how long an offset may be unstable, twice in a row, until its transaction counts as hanging. Marks take milliseconds.
 const hanging = 10 * time.Second
 
 // fetch asks what the group has committed. Former owners' transactions are settled by then, but some group
@@ -18,16 +18,18 @@ func (t *Transactor) fetch(ctx context.Context) error {
 	if t.options.Group == "" {
 		return nil
 	}
-	for range 2 { // the broker may have been away for most of the first time
+	for unstable := 0; unstable < 2; { // the broker may have been away for most of the first time
 		limited, cancel := context.WithTimeout(ctx, hanging)
 		err := t.askOffset(limited)
 		expired := limited.Err() != nil
 		cancel()
-		switch {
-		case err == nil || !expired || ctx.Err() != nil:
+		if err == nil || !expired || ctx.Err() != nil {
 			return err
-		case !errors.Is(err, kafka.UnstableOffsetCommit):
-			return t.askOffset(ctx)
+		}
+		if errors.Is(err, kafka.UnstableOffsetCommit) {
+			unstable++
+		} else {
+			unstable = 0
 		}
 	}
 	if err := t.complete(ctx); err != nil {

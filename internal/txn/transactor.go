@@ -27,7 +27,7 @@ type TransactionOptions struct {
 	Group    string
 	OffsetOf Partition
 	// Topics are those that transactions write to, as far as they are known beforehand: Open completes there what a
-	// former owner's transaction left without a mark. The partition of OffsetOf counts without being named.
+	// former owner's transaction left without a mark. OffsetOf counts, and its topic must not be among them.
 	Topics []string
 	// Failed hears of each failed attempt before the next one. It may block, to create a topic for example.
 	Failed func(context.Context, Failure)

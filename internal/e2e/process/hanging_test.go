@@ -34,7 +34,7 @@ func TestHangingTransactionIsTold(t *testing.T) {
 	hang(t, s)
 	newVault(t, redis.Addr).flush() // nobody's status is known
 	c = s.Start("one", "")
-	s.Until(time.Minute, "the log tells what to do", func() bool { c.MustRun(); return toldToEnd(c) }, c.Tail)
+	s.Until(time.Minute, "the log tells what to do", func() bool { c.MustRun(); return toldOfHanging(c) }, c.Tail)
 	if _, page := c.Get("/api/status"); !strings.Contains(string(page), "Unstable Offset") {
 		t.Errorf("status does not say why the stream is not taken: %s", page)
 	}
@@ -74,8 +74,8 @@ func hang(t *testing.T, s *stage.Stage) {
 	}
 }
 
-// toldToEnd reports whether the connector has told that a transaction hangs.
-func toldToEnd(c *stage.Connector) bool {
+// toldOfHanging reports whether the connector has told that a transaction hangs.
+func toldOfHanging(c *stage.Connector) bool {
 	return slices.ContainsFunc(c.Lines("stream is in trouble"), func(line map[string]any) bool {
 		hint, _ := line["hint"].(string)
 		return strings.Contains(hint, "kafka-transactions.sh")
