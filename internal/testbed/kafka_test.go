@@ -98,7 +98,7 @@ func TestKafkaKeepsItsDataOverKill(t *testing.T) {
 	if err := b.Resume(); err != nil {
 		t.Fatal(err)
 	}
-	if err := metadata(t.Context(), b.Address(), 1); err != nil {
+	if err := b.await(t.Context()); err != nil { // fenced until its next heartbeat, if its session ended meanwhile
 		t.Errorf("resumed broker: %v", err)
 	}
 	dir := b.Dir()
