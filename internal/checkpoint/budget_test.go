@@ -261,28 +261,25 @@ func TestRefusalsThatLast(t *testing.T) {
 }
 
 func TestSilenceIsKeptByAll(t *testing.T) {
-	s := newSimulation(t)
-	for range 2 {
-		s.add(audit.Demand{PerMinute: 600, Streams: 1, Requests: 1}, func() time.Duration { return 0 })
-	}
-	s.server.SetTime(s.base)
 	for asked, want := range map[time.Duration]time.Duration{40 * time.Second: 40 * time.Second, 100 * time.Hour: time.Hour} {
-		s.server.SetTime(s.base)
-		if err := s.budget.Throttled(t.Context(), exchange.Tenant.ID, asked); err != nil {
-			t.Fatal(err)
-		}
-		for _, a := range s.askers {
-			a.next = 0
-		}
-		s.grants = nil
-		s.run(t, want, nil)
-		if len(s.grants) > 0 {
-			t.Errorf("a request at %s, while silence was asked for for %s", s.grants[0].at, asked)
-		}
-		s.run(t, want+10*time.Second, nil)
-		if len(s.grants) == 0 {
-			t.Errorf("no request after %s", want)
-		}
+		t.Run(asked.String(), func(t *testing.T) {
+			s := newSimulation(t)
+			for range 2 {
+				s.add(audit.Demand{PerMinute: 600, Streams: 1, Requests: 1}, func() time.Duration { return 0 })
+			}
+			s.server.SetTime(s.base)
+			if err := s.budget.Throttled(t.Context(), exchange.Tenant.ID, asked); err != nil {
+				t.Fatal(err)
+			}
+			s.run(t, want, nil)
+			if len(s.grants) > 0 {
+				t.Errorf("a request at %s, while silence was asked for", s.grants[0].at)
+			}
+			s.run(t, want+10*time.Second, nil)
+			if len(s.grants) == 0 {
+				t.Errorf("no request after %s", want)
+			}
+		})
 	}
 }
 
