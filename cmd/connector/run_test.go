@@ -136,7 +136,8 @@ func TestRunWaitsForRedis(t *testing.T) {
 	r.redis.Close()
 	p := r.start("")
 	p.await("/readyz", func(code int, body string) bool {
-		return code == http.StatusServiceUnavailable && strings.Contains(body, "FAIL start: ") && strings.Contains(body, "redis")
+		return code == http.StatusServiceUnavailable && strings.Contains(body, "FAIL start: ") && strings.Contains(body, "redis") &&
+			strings.Contains(p.stderr.String(), "dependency is failing")
 	})
 	if code, body := p.get("/healthz"); code != http.StatusOK {
 		t.Errorf("/healthz = %d %s", code, body)
