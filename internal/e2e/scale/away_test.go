@@ -89,7 +89,7 @@ func TestNoRequestWithoutRedis(t *testing.T) {
 func (c *crew) quiet() []emulator.RequestCount {
 	c.t.Helper()
 	sent, since := c.API.Stats().Requests, time.Now()
-	c.await(15*time.Second, "requests end", func() bool {
+	c.await(8*time.Second, "requests end", func() bool {
 		if now := c.API.Stats().Requests; !slices.Equal(sent, now) {
 			sent, since = now, time.Now()
 		}
